@@ -1,0 +1,168 @@
+import type { AccessToken } from '../access-token.js'
+
+/** How long a caller is ready to wait. Ending the wait never ends the rotation others wait for. */
+export interface WaitOptions {
+  /** Ends this caller's wait: the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds this caller waits at most, then `TIMEOUT`. @defaultValue the manager's `timeoutMs` */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface GetAccessTokenOptions extends WaitOptions {
+  /**
+   * The least validity the token must have when it is handed out, milliseconds.
+   * @defaultValue a tenth of the token's lifetime, at most 30 000
+   */
+  readonly minValidityMs?: number | undefined
+  /**
+   * Rotate although the token looks fine. Callers who ask together share one rotation; within the minimum
+   * interval after a rotation the token that it brought is returned.
+   */
+  readonly forceRefresh?: boolean | undefined
+}
+
+/**
+ * A token endpoint's reply in OAuth's own names (RFC 6749 section 5.1), as it came from the wire or from your
+ * table. `expires_in` is in seconds.
+ */
+export interface TokenReply {
+  readonly access_token?: string
+  readonly refresh_token?: string
+  readonly expires_in?: number | string
+  readonly token_type?: string
+  readonly scope?: string
+  readonly [other: string]: unknown
+}
+
+export interface SaveGrantOptions {
+  /** When the reply was received, epoch milliseconds: what `expires_in` counts from. @defaultValue now */
+  readonly receivedAtMs?: number | undefined
+  /** The reply has no refresh token: keep the stored one. @defaultValue false */
+  readonly keepRefreshToken?: boolean | undefined
+}
+
+/** What is known of a grant; holds no secret. */
+export interface GrantStatus {
+  readonly grantId: string
+  /** `dead`: the user must authorize again. */
+  readonly state: 'live' | 'dead'
+  /** Why it is dead. */
+  readonly reason: string | undefined
+  readonly chain: string
+  readonly generation: number
+  /** Epoch milliseconds, store clock; `null`: unknown. */
+  readonly expiresAtMs: number | null
+  /** When it is due for renewal; `null`: only on rejection. */
+  readonly renewAtMs: number | null
+  readonly committedAtMs: number
+}
+
+export interface ListOptions {
+  readonly state?: 'live' | 'dead' | undefined
+  /** Continue after this grant: `next` of the page before. */
+  readonly after?: string | undefined
+  /** Grants a page, 1–1000. @defaultValue 100 */
+  readonly limit?: number | undefined
+}
+
+export interface GrantPage {
+  readonly grants: readonly GrantStatus[]
+  /** Pass it as `after` for the next page; absent: this was the last. */
+  readonly next?: string
+}
+
+export interface AuthorizationUrlOptions {
+  /** Where the provider sends the user back; must be registered there. */
+  readonly redirectUri: string
+  /** Space separated. @defaultValue the provider's `scope` */
+  readonly scope?: string | undefined
+  /** Further parameters, such as `prompt` or `audience`. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
+}
+
+/** Keep `state` and `codeVerifier` in the user's session; send the user's browser to `url`. */
+export interface AuthorizationRequest {
+  readonly url: string
+  readonly state: string
+  /** PKCE (RFC 7636): a secret of this login, never to be shown to the browser. */
+  readonly codeVerifier: string
+}
+
+export interface ExchangeCodeOptions extends WaitOptions {
+  /** The URL, or its query parameters, at which the user came back. */
+  readonly callback: URL | URLSearchParams | string
+  /** From the {@link AuthorizationRequest} kept in the user's session. */
+  readonly state: string
+  readonly codeVerifier: string
+  readonly redirectUri: string
+}
+
+export interface RevokeResult {
+  /** Whether there was such a grant. */
+  readonly removed: boolean
+  /** What became of it at the provider; `unsupported`: it has no revocation endpoint. */
+  readonly atProvider: 'revoked' | 'failed' | 'unsupported'
+}
+
+/** Hands out access tokens of one provider's grants and rotates their refresh tokens. */
+export interface TokenManager {
+  /** `provider.id`: together with the grant's id the key in the store. */
+  readonly provider: string
+
+  /**
+   * An access token that is valid for at least `minValidityMs`. From this process's memory when it is fresh;
+   * otherwise one rotation is shared by all callers, here and in all other processes of the store.
+   *
+   * @throws EvergrantError `GRANT_NOT_FOUND`, `REAUTHORIZATION_REQUIRED`, `TIMEOUT`, `STORE_UNAVAILABLE`,
+   *   `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `CLIENT_REJECTED`, `VALIDITY_UNATTAINABLE`,
+   *   `CLOSED`
+   * @throws `signal.reason` when the signal ends this caller's wait
+   */
+  getAccessToken(grantId: string, options?: GetAccessTokenOptions): Promise<AccessToken>
+
+  /**
+   * The API refused this token with 401. Resolves with the token to send the request with once more: a newer
+   * one if any process has it, else that of one rotation. `undefined`: no other token is to be had now (the
+   * grant was rotated moments ago, and an API that refuses everyone must not burn tokens): let the 401 stand.
+   *
+   * @throws as {@link TokenManager.getAccessToken}
+   */
+  reportRejected(token: AccessToken, options?: WaitOptions): Promise<AccessToken | undefined>
+
+  /**
+   * Stores a new authorization. It replaces whatever was there and wins over any rotation in progress.
+   *
+   * @throws TypeError for a reply without any token
+   * @throws EvergrantError `STORE_UNAVAILABLE`, `INVALID_REPLY` (a `token_type` that is not supported), `CLOSED`
+   */
+  saveGrant(grantId: string, reply: TokenReply, options?: SaveGrantOptions): Promise<GrantStatus>
+
+  /** Begins an authorization code flow with PKCE and `state` (RFC 6749 section 4.1, RFC 7636). */
+  authorizationUrl(options: AuthorizationUrlOptions): Promise<AuthorizationRequest>
+
+  /**
+   * Ends it: checks `state`, exchanges the code and stores the grant. With the store away it fails before the
+   * code is spent.
+   *
+   * @throws EvergrantError `AUTHORIZATION_FAILED` (denied, forged or replayed), `CLIENT_REJECTED`,
+   *   `INVALID_REPLY`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `STORE_UNAVAILABLE`, `CLOSED`
+   */
+  exchangeCode(grantId: string, options: ExchangeCodeOptions): Promise<GrantStatus>
+
+  /** What the store holds of this grant; `undefined`: nothing. */
+  status(grantId: string): Promise<GrantStatus | undefined>
+
+  /** This provider's grants in the order of their ids, a page at a time. */
+  list(options?: ListOptions): Promise<GrantPage>
+
+  /** Removes the grant here, then revokes its tokens at the provider (RFC 7009) where it can. */
+  revoke(grantId: string): Promise<RevokeResult>
+
+  /**
+   * Ends the manager: takes no new calls, lets rotations whose token was sent finish, and stores what they
+   * brought. Does not close the store.
+   *
+   * @throws EvergrantError `UNCOMMITTED_SUCCESSOR` when a successor could not be stored within `closeTimeoutMs`
+   */
+  close(): Promise<void>
+}

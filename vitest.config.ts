@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  // Workspace packages resolve to their sources: tests need no build.
+  resolve: { conditions: ['@evergrant/source'] },
+  ssr: { resolve: { conditions: ['@evergrant/source'], externalConditions: ['@evergrant/source'] } },
+  test: {
+    projects: ['packages/*', 'apps/*', 'integration'],
+    reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
+  },
+})
