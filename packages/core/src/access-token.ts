@@ -1,3 +1,5 @@
+import { hideFromInspect } from './secret.js'
+
 /** How an {@link AccessToken} came to be: which link of which grant. */
 export interface AccessTokenFacts {
   readonly provider: string
@@ -54,8 +56,8 @@ export class AccessToken {
     return this.toString()
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.toString()
+  static {
+    hideFromInspect(AccessToken.prototype)
   }
 }
 

@@ -1,11 +1,19 @@
 export { AccessToken, type AccessTokenFacts } from './access-token.js'
+export { type Chance, systemChance } from './chance.js'
 export {
   EvergrantError,
   type EvergrantErrorCode,
   type EvergrantErrorDetails,
   isEvergrantError,
 } from './errors.js'
+export type { EventListener, EvergrantEvent } from './events.js'
+export { createTokenManager } from './manager/create-token-manager.js'
+export type { TokenManagerOptions } from './manager/options.js'
 export type * from './manager/token-manager.js'
+export { type OAuth2ProviderOptions, oauth2Provider } from './provider/oauth2-provider.js'
+export { type PassolutionOptions, passolution } from './provider/passolution.js'
+export type { BudgetFacts, ProviderFacts, RefusalShape } from './provider/provider.js'
+export { defaultTimings, type Timings } from './rotation/timings.js'
 export {
   type BudgetBucket,
   type BudgetSlot,
@@ -26,3 +34,4 @@ export {
 } from './store/grant-steps.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export type * from './store/token-store.js'
+export { type Clock, systemClock } from './time/clock.js'

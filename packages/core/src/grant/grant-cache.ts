@@ -1,0 +1,52 @@
+import type { GrantKey } from '../store/token-store.js'
+import { createGrantEntry, type GrantEntry } from './grant-entry.js'
+
+/** The grants that this process has in memory: a bounded number, the ones used last. */
+export interface GrantCache {
+  /** The entry in use; a lookup that keeps it in the cache. */
+  get(grantId: string): GrantEntry | undefined
+  /** The same without counting as a use. */
+  peek(grantId: string): GrantEntry | undefined
+  ensure(key: GrantKey): GrantEntry
+  forget(entry: GrantEntry): void
+  entries(): Iterable<GrantEntry>
+}
+
+export function createGrantCache(maxEntries: number): GrantCache {
+  const entries = new Map<string, GrantEntry>()
+
+  /** Second chance: who was used since the last round goes to the end; hot lookups write one boolean. */
+  function makeRoom(): void {
+    let looked = 0
+    for (const [grantId, entry] of entries) {
+      if (entries.size < maxEntries || looked++ > 2 * maxEntries) return
+      const busy = entry.rotation !== undefined || entry.loading !== undefined || entry.uncommitted
+      entries.delete(grantId)
+      if (busy || entry.used) {
+        entry.used = false
+        entries.set(grantId, entry)
+      }
+    }
+  }
+
+  return {
+    get(grantId) {
+      const entry = entries.get(grantId)
+      if (entry) entry.used = true
+      return entry
+    },
+    peek: (grantId) => entries.get(grantId),
+    ensure(key) {
+      const existing = entries.get(key.grantId)
+      if (existing) return existing
+      if (entries.size >= maxEntries) makeRoom()
+      const entry = createGrantEntry(key)
+      entries.set(key.grantId, entry)
+      return entry
+    },
+    forget(entry) {
+      if (entries.get(entry.key.grantId) === entry) entries.delete(entry.key.grantId)
+    },
+    entries: () => entries.values(),
+  }
+}

@@ -1,0 +1,73 @@
+import { AccessToken } from '../access-token.js'
+import { EvergrantError } from '../errors.js'
+import { Secret } from '../secret.js'
+import type { GrantRecord } from '../store/token-store.js'
+
+/** The tokens of one link, unprintable. */
+export interface GrantTokens {
+  readonly grantType: 'refresh_token' | 'client_credentials'
+  readonly accessToken: Secret | undefined
+  readonly refreshToken: Secret | undefined
+  readonly scope: string | undefined
+}
+
+/** The form in which tokens lie in `record.secret`: OAuth's own names. The only place that writes it. */
+export function encodeTokens(tokens: GrantTokens): string {
+  return JSON.stringify({
+    access_token: tokens.accessToken?.reveal(),
+    refresh_token: tokens.refreshToken?.reveal(),
+    scope: tokens.scope,
+    grant_type: tokens.grantType === 'client_credentials' ? tokens.grantType : undefined,
+  })
+}
+
+/** @throws EvergrantError `STORE_UNUSABLE` when the text is not ours: sealed, damaged or of a newer version */
+export function decodeTokens(record: Pick<GrantRecord, 'secret' | 'grantId'>): GrantTokens {
+  const parsed = parseObject(record.secret)
+  if (parsed === undefined) {
+    throw new EvergrantError('STORE_UNUSABLE', 'The stored secret of this grant cannot be read', {
+      grantId: record.grantId,
+      reason: 'unreadable_secret',
+    })
+  }
+  const text = (name: string): string | undefined =>
+    typeof parsed[name] === 'string' ? parsed[name] : undefined
+  const secret = (name: string): Secret | undefined => {
+    const value = text(name)
+    return value === undefined ? undefined : new Secret(value)
+  }
+  return {
+    grantType: text('grant_type') === 'client_credentials' ? 'client_credentials' : 'refresh_token',
+    accessToken: secret('access_token'),
+    refreshToken: secret('refresh_token'),
+    scope: text('scope'),
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A link as this process works with it: the record, its tokens parsed once. */
+export interface KnownGrant {
+  readonly record: Omit<GrantRecord, 'secret'>
+  readonly tokens: GrantTokens
+  /** What callers get; `undefined` where the link has none. */
+  readonly accessToken: AccessToken | undefined
+}
+
+export function knowGrant(full: GrantRecord): KnownGrant {
+  const { secret: _, ...record } = full
+  const tokens = decodeTokens(full)
+  const { provider, grantId, chain, generation, expiresAtMs } = record
+  const facts = { provider, grantId, chain, generation, expiresAtMs, scope: tokens.scope }
+  const accessToken = tokens.accessToken && new AccessToken(tokens.accessToken.reveal(), facts)
+  return { record, tokens, accessToken }
+}

@@ -1,0 +1,46 @@
+import type { Chance } from '../chance.js'
+import { backoffMs } from '../rotation/backoff.js'
+import { type Clock, elapsedMs, type Mark, markNow } from '../time/clock.js'
+
+/**
+ * After `invalid_client` the fault is ours and concerns every grant at once: nothing is sent with these
+ * credentials but one probe after each pause, until one succeeds.
+ */
+export interface ClientPause {
+  /** 0: go ahead (the first to ask after a pause is its probe); else milliseconds until the next probe. */
+  enter(): number
+  /** The provider refused the client. Returns how long the pause lasts. */
+  rejected(): number
+  /** The provider accepted the client. Returns whether that ended a pause. */
+  accepted(): boolean
+}
+
+export function createClientPause(clock: Clock, chance: Chance, probeMs: number): ClientPause {
+  let failures = 0
+  let since: Mark = markNow(clock)
+  let lastsMs = 0
+  const begin = (ms: number): number => {
+    since = markNow(clock)
+    lastsMs = ms
+    return ms
+  }
+  return {
+    enter() {
+      if (failures === 0) return 0
+      const leftMs = lastsMs - elapsedMs(clock, since)
+      if (leftMs > 0) return leftMs
+      // A probe whose outcome never comes makes room for the next after this long.
+      begin(probeMs)
+      return 0
+    },
+    rejected() {
+      failures += 1
+      return begin(backoffMs('client', failures, chance))
+    },
+    accepted() {
+      const ended = failures > 0
+      failures = 0
+      return ended
+    },
+  }
+}

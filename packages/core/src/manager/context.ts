@@ -1,0 +1,32 @@
+import type { Chance } from '../chance.js'
+import type { EvergrantEvent } from '../events.js'
+import type { GrantCache } from '../grant/grant-cache.js'
+import type { ProviderFacts } from '../provider/provider.js'
+import type { Timings } from '../rotation/timings.js'
+import type { TokenStore } from '../store/token-store.js'
+import type { Clock } from '../time/clock.js'
+import type { StoreClock } from '../time/store-clock.js'
+import type { ClientPause } from './client-pause.js'
+
+/** What every part of one token manager works with. */
+export interface ManagerContext {
+  readonly facts: ProviderFacts
+  readonly store: TokenStore
+  readonly storeClock: StoreClock
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly fetch: typeof fetch
+  readonly timings: Timings
+  readonly grants: GrantCache
+  readonly clientPause: ClientPause
+  readonly lifecycle: Lifecycle
+  emit(event: EvergrantEvent): void
+}
+
+/** `closing`: nothing new is sent. `abandoned`: what could not be stored until now is given up. */
+export interface Lifecycle {
+  closing: boolean
+  abandoned: boolean
+  /** Work that close() waits for, besides rotations. */
+  readonly pending: Set<Promise<unknown>>
+}

@@ -1,0 +1,137 @@
+import { checkId, checkNumber, optionError } from '../check-options.js'
+import { EvergrantError } from '../errors.js'
+import { linkOf } from '../grant/grant-entry.js'
+import { decodeTokens } from '../grant/grant-tokens.js'
+import type { GrantKey, GrantSummary } from '../store/token-store.js'
+import { type Patience, startPatience } from '../time/patience.js'
+import { hasTokens } from '../token-endpoint/parse-reply.js'
+import { checkTokenType, successorPair } from '../token-endpoint/successor.js'
+import { askStore } from './ask-store.js'
+import { closeManager } from './close-manager.js'
+import { authorizationRequest, exchangeCode } from './exchange-code.js'
+import { createHandOut } from './hand-out.js'
+import { contextFrom, type TokenManagerOptions } from './options.js'
+import { revokeAtProvider } from './revoke-at-provider.js'
+import { keepStoredToken, saveNewChain } from './save-grant.js'
+import type { GrantStatus, TokenManager, WaitOptions } from './token-manager.js'
+import { watchStore } from './watch-store.js'
+
+/**
+ * Creates the object through which an application gets its tokens. One per provider and process is enough; more
+ * than one, in one process or in many, share their grants through the store.
+ *
+ * Nothing is sent and nothing is read before the first call.
+ *
+ * @throws TypeError naming the option that is wrong
+ */
+export function createTokenManager(options: TokenManagerOptions): TokenManager {
+  const { ctx, settings } = contextFrom(options)
+  const handOut = createHandOut(ctx, settings.clientCredentials)
+  const watch = watchStore(ctx)
+  const provider = ctx.facts.id
+
+  function open(grantId: string): GrantKey {
+    checkId('grantId', grantId)
+    if (ctx.lifecycle.closing) throw new EvergrantError('CLOSED', 'The token manager is closed', { grantId })
+    watch.begin()
+    return { provider, grantId }
+  }
+
+  function patienceFor({ signal, timeoutMs }: WaitOptions, what: string): Patience {
+    if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, { min: 0 })
+    return startPatience(ctx.clock, { timeoutMs: timeoutMs ?? settings.timeoutMs, signal, what })
+  }
+
+  return {
+    provider,
+
+    getAccessToken(grantId, wanted) {
+      const entry = ctx.grants.get(grantId)
+      const ready = entry?.ready
+      // The path of a fresh token: no I/O, no timer, and no promise but the one that is there already.
+      if (ready && !wanted && ctx.storeClock.now() < entry.readyUntilMs && !ctx.lifecycle.closing)
+        return ready
+      return (async () => {
+        const key = open(grantId)
+        const { minValidityMs, forceRefresh = false } = wanted ?? {}
+        if (minValidityMs !== undefined) checkNumber('minValidityMs', minValidityMs, { min: 0 })
+        const patience = patienceFor(wanted ?? {}, 'The access token')
+        wanted?.signal?.throwIfAborted()
+        return handOut.token(ctx.grants.ensure(key), { minValidityMs, forceRefresh }, patience)
+      })()
+    },
+
+    async reportRejected(token, wait = {}) {
+      // Not `instanceof`: another copy of this package may have made it.
+      if (typeof token?.reveal !== 'function' || token.provider !== provider) {
+        throw optionError('token', 'must be an AccessToken that this manager handed out')
+      }
+      const key = open(token.grantId)
+      return handOut.replacement(ctx.grants.ensure(key), token, patienceFor(wait, 'Another access token'))
+    },
+
+    async saveGrant(grantId, reply, { receivedAtMs, keepRefreshToken = false } = {}) {
+      const key = open(grantId)
+      if (typeof reply !== 'object' || reply === null || !hasTokens(reply)) {
+        throw optionError('reply', 'must have an access_token or a refresh_token')
+      }
+      checkTokenType(reply)
+      if (receivedAtMs !== undefined) checkNumber('receivedAtMs', receivedAtMs, { min: 0 })
+      const patience = patienceFor({}, 'The lease of the stored grant')
+      const previous =
+        keepRefreshToken && !reply.refresh_token ? await keepStoredToken(ctx, key, patience) : undefined
+      const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
+      const sentAtMs = ctx.storeClock.now() - ageMs
+      const context = { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs } as const
+      return statusOf(await saveNewChain(ctx, key, successorPair(reply, context), ctx.chance.id()))
+    },
+
+    authorizationUrl: (request) => authorizationRequest(ctx.facts, request),
+
+    async exchangeCode(grantId, request) {
+      const key = open(grantId)
+      return statusOf(await exchangeCode(ctx, key, request, patienceFor(request, 'The exchange')))
+    },
+
+    async status(grantId) {
+      const key = open(grantId)
+      const { answer } = await askStore(ctx, (store) => store.load(key))
+      return answer.record && statusOf(answer.record)
+    },
+
+    async list({ state, after, limit = 100 } = {}) {
+      checkNumber('limit', limit, { min: 1, max: 1000, integer: true })
+      const page = { provider, limit, ...(state && { state }), ...(after !== undefined && { after }) }
+      const { answer } = await askStore(ctx, (store) => store.list(page))
+      const grants = answer.records.map(statusOf)
+      return answer.next === undefined ? { grants } : { grants, next: answer.next }
+    },
+
+    async revoke(grantId) {
+      const key = open(grantId)
+      const { answer } = await askStore(ctx, (store) => store.remove(key))
+      const entry = ctx.grants.get(grantId)
+      if (entry) {
+        entry.known = undefined
+        entry.ready = undefined
+        ctx.grants.forget(entry)
+        entry.rotation?.wake('news')
+      }
+      if (!answer.record) return { removed: false, atProvider: 'unsupported' }
+      ctx.emit({ type: 'grant.removed', provider, grantId })
+      return { removed: true, atProvider: await revokeAtProvider(ctx, decodeTokens(answer.record)) }
+    },
+
+    async close() {
+      if (ctx.lifecycle.closing) return
+      await closeManager(ctx, settings.closeTimeoutMs)
+      await watch.end()
+    },
+  }
+}
+
+function statusOf(record: GrantSummary): GrantStatus {
+  const { expiresAtMs, renewAtMs, committedAtMs, state, reason } = record
+  const { grantId, chain, generation } = linkOf(record)
+  return { grantId, state, reason, chain, generation, expiresAtMs, renewAtMs, committedAtMs }
+}

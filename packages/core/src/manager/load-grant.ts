@@ -1,0 +1,62 @@
+import { EvergrantError } from '../errors.js'
+import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import { encodeTokens } from '../grant/grant-tokens.js'
+import { askStore } from './ask-store.js'
+import type { ManagerContext } from './context.js'
+
+/** Scope of each client-credentials grant, by its id. */
+export type ClientCredentialsGrants = ReadonlyMap<string, { readonly scope: string | undefined }>
+
+/**
+ * Reads the grant from the store, once for all who ask meanwhile.
+ *
+ * @throws EvergrantError `GRANT_NOT_FOUND`, `STORE_UNAVAILABLE`
+ */
+export function loadGrant(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  clientCredentials: ClientCredentialsGrants,
+): Promise<void> {
+  entry.loading ??= load(ctx, entry, clientCredentials).finally(() => {
+    entry.loading = undefined
+  })
+  return entry.loading
+}
+
+async function load(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  clientCredentials: ClientCredentialsGrants,
+): Promise<void> {
+  const { answer } = await askStore(ctx, (store) => store.load(entry.key))
+  let { record, nowMs } = answer
+  const own = clientCredentials.get(entry.key.grantId)
+  if (record === undefined && own !== undefined) {
+    // Two processes may both begin: the last record wins and the other adopts it; nothing is spent by that.
+    const secret = encodeTokens({
+      grantType: 'client_credentials',
+      accessToken: undefined,
+      refreshToken: undefined,
+      scope: own.scope,
+    })
+    const empty = {
+      secret,
+      expiresAtMs: null,
+      renewAtMs: null,
+      chain: ctx.chance.id(),
+      generation: 0,
+    } as const
+    const saved = await askStore(ctx, (store) => store.save({ ...entry.key, ...empty }))
+    record = saved.answer.record
+    nowMs = saved.answer.nowMs
+  }
+  if (record === undefined) {
+    if (nowMs >= entry.knownAtMs && !entry.uncommitted) {
+      entry.known = undefined
+      ctx.grants.forget(entry)
+    }
+    throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })
+  }
+  // A store that lost writes is dealt with by the next rotation; what we have is newer and stays.
+  if (adopt(entry, record, nowMs) === 'adopted') ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
+}

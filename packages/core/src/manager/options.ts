@@ -1,0 +1,86 @@
+import { type Chance, systemChance } from '../chance.js'
+import { checkId, checkNumber, optionError } from '../check-options.js'
+import type { EventListener } from '../events.js'
+import { createGrantCache } from '../grant/grant-cache.js'
+import type { ProviderFacts } from '../provider/provider.js'
+import { checkTimings, type Timings } from '../rotation/timings.js'
+import type { TokenStore } from '../store/token-store.js'
+import { type Clock, systemClock } from '../time/clock.js'
+import { createStoreClock } from '../time/store-clock.js'
+import { createClientPause } from './client-pause.js'
+import type { ManagerContext } from './context.js'
+import type { ClientCredentialsGrants } from './load-grant.js'
+
+export interface TokenManagerOptions {
+  /** Facts of the authorization server: `passolution({…})`, `oauth2Provider({…})`. */
+  readonly provider: ProviderFacts
+  /** Where grants are kept, shared by all processes that use them. Never closed by the manager. */
+  readonly store: TokenStore
+  /** Grants that this client has in its own name (RFC 6749 section 4.4), by id; fetched at first use. */
+  readonly clientCredentials?: Readonly<Record<string, { readonly scope?: string }>>
+  /** How long a caller waits at most unless it says otherwise, milliseconds. @defaultValue 30 000 */
+  readonly timeoutMs?: number
+  /** How long `close()` tries to store what was read, milliseconds. @defaultValue 20 000 */
+  readonly closeTimeoutMs?: number
+  /** Grants kept in this process's memory. @defaultValue 10 000 */
+  readonly maxCachedGrants?: number
+  /** Told of everything that happens; no event holds a token. */
+  readonly onEvent?: EventListener
+  /** Used for requests to the provider, e.g. with a proxy. @defaultValue the runtime's `fetch` */
+  readonly fetch?: typeof fetch
+  /** Durations of the protocol, for unusual providers and for tests. */
+  readonly timings?: Partial<Timings>
+  /** @defaultValue the runtime's clock */
+  readonly clock?: Clock
+  /** @defaultValue the runtime's randomness */
+  readonly chance?: Chance
+}
+
+export interface Settings {
+  readonly timeoutMs: number
+  readonly closeTimeoutMs: number
+  readonly clientCredentials: ClientCredentialsGrants
+}
+
+/** Checks everything once, copies it, and puts the parts of a manager together. */
+export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext; settings: Settings } {
+  const { provider: facts, store, onEvent } = options
+  if (typeof facts !== 'object' || facts === null) throw optionError('provider', 'is missing')
+  checkId('provider.id', facts.id)
+  if (typeof store?.acquire !== 'function') throw optionError('store', 'must be a TokenStore')
+  if (onEvent !== undefined && typeof onEvent !== 'function')
+    throw optionError('onEvent', 'must be a function')
+  const timeoutMs = checkNumber('timeoutMs', options.timeoutMs ?? 30_000, { min: 0 })
+  const closeTimeoutMs = checkNumber('closeTimeoutMs', options.closeTimeoutMs ?? 20_000, { min: 0 })
+  const maxCachedGrants = options.maxCachedGrants ?? 10_000
+  checkNumber('maxCachedGrants', maxCachedGrants, { min: 1, integer: true })
+  const timings = checkTimings(options.timings)
+  const { clock = systemClock, chance = systemChance } = options
+  const clientCredentials = new Map(
+    Object.entries(options.clientCredentials ?? {}).map(([grantId, { scope }]) => {
+      checkId('clientCredentials', grantId)
+      return [grantId, { scope: scope ?? facts.scope }] as const
+    }),
+  )
+  const ctx: ManagerContext = {
+    facts,
+    store,
+    clock,
+    chance,
+    timings,
+    storeClock: createStoreClock(clock),
+    // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    grants: createGrantCache(maxCachedGrants),
+    clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
+    lifecycle: { closing: false, abandoned: false, pending: new Set() },
+    emit(event) {
+      try {
+        onEvent?.(event)
+      } catch {
+        // Promised in EventListener: an observer cannot break a rotation, and there is nobody to tell.
+      }
+    },
+  }
+  return { ctx, settings: { timeoutMs, closeTimeoutMs, clientCredentials } }
+}

@@ -1,0 +1,26 @@
+import type { GrantEntry } from '../grant/grant-entry.js'
+import { tryStore } from '../manager/ask-store.js'
+import type { ManagerContext } from '../manager/context.js'
+import type { GrantLink, ReleaseOutcome } from '../store/token-store.js'
+import type { Validity } from '../time/clock.js'
+import type { Timings } from './timings.js'
+
+/** The lease of one link, held by one attempt. */
+export interface Hold {
+  readonly link: GrantLink
+  readonly attempt: string
+  readonly timings: Timings
+  /** The lease as it was last given. */
+  lease: Validity
+}
+
+/** Never fails: with the store away the lease runs out by itself, and the attempt is known here as ended. */
+export async function release(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  { link, attempt }: Pick<Hold, 'link' | 'attempt'>,
+  outcome: ReleaseOutcome,
+): Promise<void> {
+  entry.ended.add(attempt)
+  await tryStore(ctx, (store) => store.release({ ...link, attempt, outcome }))
+}

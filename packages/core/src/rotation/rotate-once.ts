@@ -1,0 +1,299 @@
+import { EvergrantError } from '../errors.js'
+import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import type { KnownGrant } from '../grant/grant-tokens.js'
+import { tryStore } from '../manager/ask-store.js'
+import type { ManagerContext } from '../manager/context.js'
+import type { GrantRecord } from '../store/token-store.js'
+import { classifyReply, type ReplyMeaning } from '../token-endpoint/classify-reply.js'
+import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
+import { successorPair } from '../token-endpoint/successor.js'
+import { backoffMs } from './backoff.js'
+import { silence } from './budget.js'
+import { judge, lifetimeOf, validityLeftMs } from './freshness.js'
+import { type Hold, release } from './hold.js'
+import { decideReplay } from './replay-rule.js'
+import { restoreLink } from './restore-link.js'
+import type { Rotation } from './rotation.js'
+import {
+  clientRejected,
+  closed,
+  failed,
+  outcomeUnknown,
+  type RotationStep,
+  storeAway,
+} from './rotation-step.js'
+import { type ArmedReply, type Stopped, sendArmed } from './send-armed.js'
+import { settle } from './settle.js'
+import { storeSuccessor } from './store-successor.js'
+import { type Timings, timingsFor } from './timings.js'
+
+/** Waiting for another holder, we look again at least this often: a notice may be lost. */
+const LOOK_AGAIN_MS = 1_000
+
+/**
+ * One try of the protocol, from acquire to release: `docs/rotation.md` has the steps and the reason of each.
+ * Every way out of it has released the lease or stored the outcome, or the store was away.
+ */
+export async function rotateOnce(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+): Promise<RotationStep> {
+  const { known } = entry
+  if (!known || known.record.state === 'dead') return { kind: 'moved' }
+  if (ctx.lifecycle.closing) return closed(entry)
+
+  const life = { lifetimeMs: lifetimeOf(known), reuseIntervalMs: ctx.facts.reuseIntervalMs }
+  const timings = timingsFor(ctx.timings, life)
+  const attempt = ctx.chance.id()
+  const link = linkOf(known.record)
+  const request = { ...link, attempt, ttlMs: timings.leaseMs, maxHoldMs: timings.maxHoldMs }
+  const asked = await tryStore(ctx, (store) => store.acquire(request))
+  if (asked instanceof EvergrantError) return storeAway(ctx, entry, asked)
+
+  const { answer, askedAt } = asked
+  switch (answer.status) {
+    case 'missing':
+      return gone(ctx, entry)
+    case 'superseded':
+      return takeOver(ctx, entry, answer.record, answer.nowMs)
+    case 'busy': {
+      const endsMs = answer.untilMs - answer.nowMs
+      return { kind: 'busy', forMs: Math.min(Math.max(endsMs, 0) + 50, LOOK_AGAIN_MS) * jitter(ctx) }
+    }
+    case 'acquired': {
+      const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
+      adopt(entry, answer.record, answer.nowMs)
+      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease })
+    }
+  }
+}
+
+/** The part under the lease. */
+async function rotateHeld(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+): Promise<RotationStep> {
+  const settled = await settle(ctx, entry, rotation, hold)
+  if (settled.kind !== 'settled') return settled.step
+  const { known } = entry
+  if (!known) return gone(ctx, entry)
+
+  // The store's clock is known exactly now; what looked expired on ours may be fresh.
+  if (!rotation.forced && isFresh(ctx, known, hold.timings)) {
+    await release(ctx, entry, hold, 'not-sent')
+    return { kind: 'moved' }
+  }
+  const nowMs = ctx.storeClock.now()
+  const { attempts, sends } = known.record
+  const isUser = known.tokens.grantType === 'refresh_token'
+  if (isUser) {
+    const tokenWorks = known.accessToken !== undefined && !entry.rejected && validityLeftMs(known, nowMs) > 0
+    const { requestTimeoutMs } = hold.timings
+    const replay = decideReplay({ facts: ctx.facts, attempts, sends, tokenWorks, requestTimeoutMs, nowMs })
+    if (replay.kind !== 'send') {
+      await release(ctx, entry, hold, 'not-sent')
+      const afterMs = replay.kind === 'hold' ? validityLeftMs(known, nowMs) : replay.forMs
+      return outcomeUnknown(entry, replay.kind === 'hold' ? 'held' : 'cooling_down', afterMs, true)
+    }
+    return send(ctx, entry, rotation, hold, known, replay.maxSends)
+  }
+  // A client-credentials request spends nothing: it may be repeated at will.
+  return send(ctx, entry, rotation, hold, known, Number.MAX_SAFE_INTEGER)
+}
+
+async function send(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+  known: KnownGrant,
+  maxSends: number,
+): Promise<RotationStep> {
+  const pausedMs = ctx.clientPause.enter()
+  if (pausedMs > 0) {
+    await release(ctx, entry, hold, 'not-sent')
+    return clientRejected(entry, pausedMs)
+  }
+  const result = await sendArmed(ctx, rotation, hold, known, maxSends)
+  switch (result.kind) {
+    case 'stopped':
+      return stopped(ctx, entry, hold, result)
+    case 'not-sent': {
+      await release(ctx, entry, hold, 'not-sent')
+      const afterMs = backoffMs('notSent', entry.failures + 1, ctx.chance)
+      const { reason } = result
+      return failed('PROVIDER_UNAVAILABLE', 'The token endpoint could not be reached', entry, {
+        reason,
+        afterMs,
+      })
+    }
+    case 'unknown':
+      return lost(ctx, entry, hold, result.reason)
+    case 'reply':
+      return conclude(ctx, entry, rotation, hold, known, result)
+  }
+}
+
+/** The release said no: no byte has left. */
+async function stopped(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  hold: Hold,
+  stop: Stopped,
+): Promise<RotationStep> {
+  if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.nowMs)
+  if (stop.why === 'missing') return gone(ctx, entry)
+  await release(ctx, entry, hold, 'not-sent')
+  switch (stop.why) {
+    case 'store':
+      return storeAway(ctx, entry, stop.error)
+    case 'not-holder':
+    case 'late':
+      return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
+    case 'exhausted':
+      return outcomeUnknown(
+        entry,
+        'sent_too_often',
+        backoffMs('trouble', entry.failures + 1, ctx.chance),
+        true,
+      )
+    case 'budget': {
+      const afterMs = stop.forMs + 100 * ctx.chance.float()
+      return failed('RATE_LIMITED', 'The request budget of the token endpoint is used up', entry, { afterMs })
+    }
+    case 'closing':
+      return closed(entry)
+  }
+}
+
+async function conclude(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+  known: KnownGrant,
+  { reply, sentAtMs }: ArmedReply,
+): Promise<RotationStep> {
+  const meaning = classifyReply(reply, ctx.facts)
+  const accepted = meaning.kind === 'rotated' || meaning.kind === 'refused'
+  if (accepted && ctx.clientPause.accepted()) {
+    ctx.emit({ type: 'client.accepted', provider: ctx.facts.id })
+  }
+  switch (meaning.kind) {
+    case 'rotated': {
+      const { grantType } = known.tokens
+      const context = { key: hold.link, facts: ctx.facts, previous: known.tokens, grantType, sentAtMs }
+      const next = successorPair(reply.members, context)
+      return storeSuccessor(ctx, entry, rotation, hold, next)
+    }
+    case 'refused':
+      return refused(ctx, entry, hold, meaning.reason)
+    case 'unspent':
+      return unspent(ctx, entry, hold, meaning, reply)
+    case 'unknown':
+      return lost(ctx, entry, hold, meaning.reason)
+    case 'client-rejected': {
+      await release(ctx, entry, hold, 'not-sent')
+      const retryAfterMs = ctx.clientPause.rejected()
+      ctx.emit({ type: 'client.rejected', provider: ctx.facts.id, retryAfterMs: Math.round(retryAfterMs) })
+      return clientRejected(entry, retryAfterMs)
+    }
+    case 'trouble': {
+      // Counted as a send: a firewall's answer says nothing of what lies behind it.
+      await release(ctx, entry, hold, 'lost')
+      const afterMs = reply.retryAfterMs ?? backoffMs('trouble', entry.failures + 1, ctx.chance)
+      const { reason } = meaning
+      return failed('PROVIDER_UNAVAILABLE', 'The token endpoint gave no usable answer', entry, {
+        reason,
+        afterMs,
+      })
+    }
+  }
+}
+
+async function refused(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  hold: Hold,
+  reason: string,
+): Promise<RotationStep> {
+  const request = { ...hold.link, attempt: hold.attempt, reason }
+  const asked = await tryStore(ctx, (store) => store.fail(request))
+  if (asked instanceof EvergrantError) return storeAway(ctx, entry, asked)
+  const { answer } = asked
+  switch (answer.status) {
+    case 'failed': {
+      const { known } = entry
+      if (known) entry.known = { ...known, record: { ...known.record, state: 'dead', reason } }
+      ctx.emit({ type: 'grant.reauthorization_required', ...hold.link, reason })
+      return { kind: 'moved' }
+    }
+    case 'not-holder':
+      await release(ctx, entry, hold, 'refused')
+      return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
+    case 'superseded':
+      return takeOver(ctx, entry, answer.record, answer.nowMs)
+    case 'missing':
+      return gone(ctx, entry)
+  }
+}
+
+async function unspent(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  hold: Hold,
+  meaning: Extract<ReplyMeaning, { kind: 'unspent' }>,
+  reply: TokenEndpointReply,
+): Promise<RotationStep> {
+  const { limited, reason } = meaning
+  const afterMs =
+    reply.retryAfterMs ?? backoffMs(limited ? 'limited' : 'notSent', entry.failures + 1, ctx.chance)
+  if (limited) await silence(ctx, afterMs)
+  await release(ctx, entry, hold, 'not-sent')
+  return limited
+    ? failed('RATE_LIMITED', 'The token endpoint asked for a pause', entry, { reason, afterMs })
+    : failed('PROVIDER_UNAVAILABLE', 'The token endpoint is not available', entry, { reason, afterMs })
+}
+
+async function lost(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  hold: Hold,
+  reason: string,
+): Promise<RotationStep> {
+  await release(ctx, entry, hold, 'lost')
+  ctx.emit({ type: 'grant.outcome_unknown', ...hold.link, reason })
+  return outcomeUnknown(entry, reason, backoffMs('unknown', entry.failures + 1, ctx.chance), false)
+}
+
+/** Adopts a newer link; mends a store that forgot our last one. */
+async function takeOver(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  record: GrantRecord,
+  nowMs: number,
+): Promise<RotationStep> {
+  if (adopt(entry, record, nowMs) !== 'rolled-back') {
+    ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
+    return { kind: 'moved' }
+  }
+  return restoreLink(ctx, entry, record)
+}
+
+function gone(ctx: ManagerContext, entry: GrantEntry): RotationStep {
+  entry.known = undefined
+  ctx.grants.forget(entry)
+  // Callers look again, find nothing, and say so.
+  return { kind: 'moved' }
+}
+
+function isFresh(ctx: ManagerContext, known: KnownGrant, timings: Timings): boolean {
+  const { minRotationIntervalMs } = timings
+  const at = { nowMs: ctx.storeClock.now(), minRotationIntervalMs, replacing: false }
+  return judge(known, { minValidityMs: undefined, notLink: undefined }, at) === 'use'
+}
+
+const jitter = (ctx: ManagerContext): number => 0.75 + 0.25 * ctx.chance.float()

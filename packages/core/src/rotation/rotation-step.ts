@@ -1,0 +1,53 @@
+import { EvergrantError } from '../errors.js'
+import type { GrantEntry } from '../grant/grant-entry.js'
+import type { ManagerContext } from '../manager/context.js'
+import { backoffMs } from './backoff.js'
+
+/** What one try came to. */
+export type RotationStep =
+  /** The grant has moved on, by our doing or another's: look at it again. */
+  | { readonly kind: 'moved' }
+  /** Another holds the lease: ask again after this long, or when the store sends a notice. */
+  | { readonly kind: 'busy'; readonly forMs: number }
+  /** It failed and may work after `afterMs`; `giveUp`: nobody should wait for that. */
+  | {
+      readonly kind: 'failed'
+      readonly error: EvergrantError
+      readonly afterMs: number
+      readonly giveUp: boolean
+    }
+
+export function failed(
+  code: EvergrantError['code'],
+  message: string,
+  entry: GrantEntry,
+  details: { readonly reason?: string; readonly afterMs: number; readonly giveUp?: boolean },
+): RotationStep {
+  const { reason, afterMs, giveUp = false } = details
+  const { grantId } = entry.key
+  const error = new EvergrantError(code, message, { grantId, reason, retryAfterMs: Math.ceil(afterMs) })
+  return { kind: 'failed', error, afterMs, giveUp }
+}
+
+export function storeAway(ctx: ManagerContext, entry: GrantEntry, error: EvergrantError): RotationStep {
+  return { kind: 'failed', error, afterMs: backoffMs('store', entry.failures + 1, ctx.chance), giveUp: false }
+}
+
+export function outcomeUnknown(
+  entry: GrantEntry,
+  reason: string,
+  afterMs: number,
+  giveUp: boolean,
+): RotationStep {
+  const message = 'The refresh token was sent and no reply was read: nobody can know whether it is spent'
+  return failed('OUTCOME_UNKNOWN', message, entry, { reason, afterMs, giveUp })
+}
+
+export function clientRejected(entry: GrantEntry, afterMs: number): RotationStep {
+  const message = 'The provider refuses the client credentials: check client id and secret'
+  return failed('CLIENT_REJECTED', message, entry, { reason: 'invalid_client', afterMs, giveUp: true })
+}
+
+export function closed(entry: GrantEntry): RotationStep {
+  return failed('CLOSED', 'The token manager is closed', entry, { afterMs: 0, giveUp: true })
+}

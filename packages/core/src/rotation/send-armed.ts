@@ -1,0 +1,97 @@
+import { EvergrantError } from '../errors.js'
+import type { KnownGrant } from '../grant/grant-tokens.js'
+import { tryStore } from '../manager/ask-store.js'
+import type { ManagerContext } from '../manager/context.js'
+import type { GrantRecord } from '../store/token-store.js'
+import { remainingMs, type Validity } from '../time/clock.js'
+import { type SendResult, sendRequest } from '../token-endpoint/send-request.js'
+import { prepareRequest } from '../token-endpoint/token-request.js'
+import { takeBudget } from './budget.js'
+import type { Hold } from './hold.js'
+import type { Rotation } from './rotation.js'
+
+/** The bytes were not released. */
+export type Stopped = { readonly kind: 'stopped' } & (
+  | { readonly why: 'superseded'; readonly record: GrantRecord; readonly nowMs: number }
+  | { readonly why: 'store'; readonly error: EvergrantError }
+  | { readonly why: 'budget'; readonly forMs: number }
+  /** Lease or slot ran out before the bytes could leave. */
+  | { readonly why: 'missing' | 'not-holder' | 'exhausted' | 'late' | 'closing' }
+)
+
+/** A reply, and when (store clock) its request had not left yet. */
+export type ArmedReply = Extract<SendResult, { kind: 'reply' }> & { readonly sentAtMs: number }
+
+/** An unused slot may be exchanged this often while the connection stands: a slow store must not loop. */
+const MAX_SLOT_EXCHANGES = 3
+
+/**
+ * Takes one request from the budget, connects, and lets the bytes leave only on the positive answer of arm,
+ * while lease and slot are in date. A process frozen anywhere before that finds them out of date and sends
+ * nothing; what remains is the instant between the last check and the socket.
+ */
+export async function sendArmed(
+  ctx: ManagerContext,
+  rotation: Rotation,
+  hold: Hold,
+  known: KnownGrant,
+  maxSends: number,
+): Promise<Stopped | Exclude<SendResult, { kind: 'reply' }> | ArmedReply> {
+  const { facts, clock } = ctx
+  const { link, attempt, timings } = hold
+  const request = await prepareRequest(facts, facts.tokenEndpoint, {
+    grant_type: known.tokens.grantType,
+    refresh_token: known.tokens.refreshToken?.reveal(),
+    scope: known.tokens.grantType === 'client_credentials' ? known.tokens.scope : undefined,
+  })
+  const priority = rotation.progress.isAwaited() ? 'caller' : 'background'
+  let slot = await takeBudget(ctx, { slot: attempt, priority, slotMs: timings.slotMs })
+  if (slot.kind !== 'granted') return { ...slot, kind: 'stopped' }
+
+  let stop: Stopped | undefined
+  let sentAtMs = ctx.storeClock.now()
+
+  async function release(ended: () => boolean): Promise<boolean> {
+    stop = await arm(ended)
+    if (stop !== undefined || ended()) return false
+    rotation.progress.tokenSent()
+    sentAtMs = ctx.storeClock.now()
+    return true
+  }
+
+  async function arm(ended: () => boolean): Promise<Stopped | undefined> {
+    if (ctx.lifecycle.closing) return { kind: 'stopped', why: 'closing' }
+    if (remainingMs(clock, hold.lease) <= 0) return { kind: 'stopped', why: 'late' }
+    const armRequest = { ...link, attempt, ttlMs: timings.armedLeaseMs, maxSends }
+    const asked = await tryStore(ctx, (store) => store.arm(armRequest))
+    if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
+    const { answer, askedAt } = asked
+    if (answer.status === 'superseded') return { kind: 'stopped', why: 'superseded', ...pick(answer) }
+    if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
+    const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
+
+    for (let exchanges = 0; slot.kind === 'granted'; exchanges++) {
+      // The reply must be read under the lease, or a successor would arrive after others stopped waiting.
+      const inDate = remainingMs(clock, lease) >= timings.requestTimeoutMs && !ended()
+      if (!inDate || exchanges > MAX_SLOT_EXCHANGES) return { kind: 'stopped', why: 'late' }
+      if (slot.valid === undefined || remainingMs(clock, slot.valid) > 0) return undefined
+      slot = await takeBudget(ctx, { slot: attempt, priority, slotMs: timings.slotMs })
+    }
+    return { ...slot, kind: 'stopped' }
+  }
+
+  const result = await sendRequest(request, {
+    fetch: ctx.fetch,
+    clock,
+    release,
+    connectTimeoutMs: remainingMs(clock, hold.lease),
+    requestTimeoutMs: timings.requestTimeoutMs,
+  })
+  if (result.kind === 'not-sent' && stop !== undefined) return stop
+  return result.kind === 'reply' ? { ...result, sentAtMs } : result
+}
+
+const pick = ({ record, nowMs }: { readonly record: GrantRecord; readonly nowMs: number }) => ({
+  record,
+  nowMs,
+})

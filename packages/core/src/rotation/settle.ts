@@ -1,0 +1,64 @@
+import { EvergrantError } from '../errors.js'
+import { adopt, type GrantEntry } from '../grant/grant-entry.js'
+import { tryStore } from '../manager/ask-store.js'
+import type { ManagerContext } from '../manager/context.js'
+import { elapsedMs, type Mark, markNow } from '../time/clock.js'
+import { backoffMs } from './backoff.js'
+import { type Hold, release } from './hold.js'
+import type { Rotation } from './rotation.js'
+import type { RotationStep } from './rotation-step.js'
+
+type Settled = { readonly kind: 'settled' } | { readonly kind: 'stopped'; readonly step: RotationStep }
+
+/** While settling we look, and extend the lease, at least this often. */
+const LOOK_AGAIN_MS = 1_000
+
+/**
+ * Someone else's attempt is still open: its sender may hold the successor and be about to store it. It gets
+ * `settleMs` before anyone else spends the token, counted on our own clock from the first answer of the store
+ * that shows the other's lease ended; time in which the store was away does not count, for in it nobody
+ * could store anything (counterexamples C3 to C6).
+ */
+export async function settle(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+): Promise<Settled> {
+  const { link, attempt, timings } = hold
+  let shownAt: Mark | undefined = hold.lease.askedAt
+  for (let away = 0; hasForeignAttempt(entry); ) {
+    const leftMs: number = timings.settleMs - (shownAt ? elapsedMs(ctx.clock, shownAt) : 0)
+    if (leftMs <= 0) break
+    const lookMs = Math.min(LOOK_AGAIN_MS, timings.leaseMs / 4)
+    await rotation.progress.pause(shownAt ? Math.min(leftMs, lookMs) : backoffMs('store', away, ctx.chance))
+    if (ctx.lifecycle.closing) {
+      await release(ctx, entry, hold, 'not-sent')
+      return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
+    }
+    const askedAt = markNow(ctx.clock)
+    const request = { ...link, attempt, ttlMs: timings.leaseMs, maxHoldMs: timings.maxHoldMs }
+    const asked = await tryStore(ctx, (store) => store.acquire(request))
+    if (asked instanceof EvergrantError) {
+      away += 1
+      shownAt = undefined
+      // Callers who cannot wait must hear of it: the driver tells them, and comes back here.
+      if (away > 3) {
+        const afterMs = backoffMs('store', away, ctx.chance)
+        return { kind: 'stopped', step: { kind: 'failed', error: asked, afterMs, giveUp: false } }
+      }
+      continue
+    }
+    const { answer } = asked
+    if (answer.status !== 'acquired') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
+    hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
+    shownAt ??= askedAt
+    adopt(entry, answer.record, answer.nowMs)
+  }
+  return { kind: 'settled' }
+}
+
+function hasForeignAttempt(entry: GrantEntry): boolean {
+  const attempts = entry.known?.record.attempts ?? []
+  return attempts.some((attempt) => attempt.state === 'open' && !entry.ended.has(attempt.id))
+}

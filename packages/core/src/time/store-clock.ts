@@ -1,0 +1,24 @@
+import { type Clock, elapsedMs, type Mark, markNow } from './clock.js'
+
+/** The store's clock as this process knows it: expiry and leases are judged by it, whoever's clock is wrong. */
+export interface StoreClock {
+  /** Takes over the clock reading of an answer to a question asked at `askedAt`. */
+  observe(nowMs: number, askedAt: Mark): void
+  /** Epoch milliseconds on the store's clock: never earlier than the truth by more than clock drift. */
+  now(): number
+}
+
+/** Until the store's first answer this process's own wall clock stands in. */
+export function createStoreClock(clock: Clock): StoreClock {
+  let anchor = markNow(clock)
+  let anchorMs = anchor.wallMs
+  return {
+    observe(nowMs, askedAt) {
+      // Answers may arrive out of order: the question asked last knows best.
+      if (askedAt.monotonicMs < anchor.monotonicMs) return
+      anchor = askedAt
+      anchorMs = nowMs
+    },
+    now: () => anchorMs + elapsedMs(clock, anchor),
+  }
+}

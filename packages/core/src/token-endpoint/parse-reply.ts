@@ -1,0 +1,79 @@
+/**
+ * What a token endpoint answered, as far as it can be read. Tolerant on purpose: whatever can still be read
+ * of a successor must not be lost to a formality, for the token that it replaces is spent.
+ */
+export interface TokenEndpointReply {
+  readonly status: number
+  /** Members of the body, whatever its format; empty when nothing can be read. */
+  readonly members: Readonly<Record<string, unknown>>
+  /** The body was whole and in a known format. */
+  readonly wellFormed: boolean
+  readonly retryAfterMs: number | undefined
+}
+
+type Members = Record<string, unknown>
+
+/** Reads JSON, form encoding (GitHub's in some answers), or what is left of a damaged JSON body. */
+export function parseBody(text: string, complete: boolean): { members: Members; wellFormed: boolean } {
+  const json = parseJsonObject(text)
+  if (json) return { members: json, wellFormed: complete }
+  if (complete && /^\s*[\w.~%+-]+=[^<>{}\s]*$/.test(text)) {
+    const form = Object.fromEntries(new URLSearchParams(text.trim()))
+    if (hasTokens(form) || typeof form.error === 'string') return { members: form, wellFormed: true }
+  }
+  return { members: salvageMembers(text), wellFormed: false }
+}
+
+/** Whether a successor is in there. */
+export function hasTokens(members: Readonly<Members>): boolean {
+  return isToken(members.access_token) || isToken(members.refresh_token)
+}
+
+export function isToken(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function parseJsonObject(text: string): Members | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Members)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whole members of a JSON text that is cut off or followed by rubbish. A value counts only when it is
+ * terminated: half a token is worse than none.
+ */
+function salvageMembers(text: string): Members {
+  const members: Members = {}
+  if (!/^\s*\{/.test(text)) return members
+  for (const name of ['access_token', 'refresh_token', 'token_type', 'scope', 'error']) {
+    const found = new RegExp(`"${name}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*")\\s*[,}\\s]`).exec(`${text} `)
+    const value = found?.[1] === undefined ? undefined : parseJsonString(found[1])
+    if (value !== undefined) members[name] = value
+  }
+  const lifetime = /"expires_in"\s*:\s*"?(\d+)"?\s*[,}]/.exec(text)
+  if (lifetime) members.expires_in = Number(lifetime[1])
+  return members
+}
+
+function parseJsonString(quoted: string): string | undefined {
+  try {
+    return JSON.parse(quoted) as string
+  } catch {
+    return undefined
+  }
+}
+
+/** RFC 9110 section 10.2.3: seconds, or a date. The only place where its seconds become milliseconds. */
+export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
+  if (header === null) return undefined
+  const text = header.trim()
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
+  const atMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs)
+}
