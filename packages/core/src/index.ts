@@ -7,6 +7,7 @@ export {
   isEvergrantError,
 } from './errors.js'
 export type { EventListener, EvergrantEvent } from './events.js'
+export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
 export { createTokenManager } from './manager/create-token-manager.js'
 export type { TokenManagerOptions } from './manager/options.js'
 export type * from './manager/token-manager.js'

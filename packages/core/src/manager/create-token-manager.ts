@@ -45,6 +45,11 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
   return {
     provider,
 
+    isApiUrl(url) {
+      const { apiOrigins } = ctx.facts
+      return URL.canParse(url) && (apiOrigins.length === 0 || apiOrigins.includes(new URL(url).origin))
+    },
+
     getAccessToken(grantId, wanted) {
       const entry = ctx.grants.get(grantId)
       const ready = entry?.ready

@@ -110,6 +110,12 @@ export interface TokenManager {
   readonly provider: string
 
   /**
+   * Whether a request to this absolute URL may carry a token: its origin is one of the provider's
+   * `apiOrigins`, or the provider declares none. Adapters send tokens nowhere else.
+   */
+  isApiUrl(url: string | URL): boolean
+
+  /**
    * An access token that is valid for at least `minValidityMs`. From this process's memory when it is fresh;
    * otherwise one rotation is shared by all callers, here and in all other processes of the store.
    *

@@ -56,12 +56,22 @@ function running(grant: StoredGrant, nowMs: number): GrantLease | undefined {
   return grant.lease !== undefined && grant.lease.untilMs > nowMs ? grant.lease : undefined
 }
 
-/** @see {@link TokenStore.save} */
-export function saveStep(request: SaveRequest, nowMs: number): StoredGrant {
+/**
+ * @see {@link TokenStore.save}. A save of the chain that is stored already is a repetition whose first answer
+ * was lost: meanwhile its token may have been armed or replaced, so it must neither drop the lease nor bring
+ * the spent token back.
+ */
+export function saveStep(
+  grant: StoredGrant | undefined,
+  request: SaveRequest,
+  nowMs: number,
+): StepResult<GrantRecord> {
   const { provider, grantId, chain, generation, secret, expiresAtMs, renewAtMs } = request
+  if (grant?.record.chain === chain) return { answer: grant.record }
   const pair = { secret, expiresAtMs, renewAtMs }
   const link = { provider, grantId, chain, generation }
-  return { record: { ...link, ...pair, state: 'live', attempts: [], sends: 0, committedAtMs: nowMs } }
+  const saved = { ...link, ...pair, state: 'live', attempts: [], sends: 0, committedAtMs: nowMs } as const
+  return { answer: saved, next: { record: saved } }
 }
 
 /** @see {@link TokenStore.acquire} */

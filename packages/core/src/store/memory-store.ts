@@ -62,11 +62,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     },
 
     async save(request) {
-      const nowMs = now()
-      const next = saveStep(request, nowMs)
-      grants.set(rowKey(request), next)
-      notify(request)
-      return { nowMs, record: next.record }
+      const { answer, nowMs, changed } = apply(request, (grant, at) => saveStep(grant, request, at))
+      if (changed) notify(request)
+      return { nowMs, record: answer }
     },
 
     async acquire(request) {

@@ -164,7 +164,10 @@ export interface TokenStore {
   /** Reads one grant from the primary. */
   load(key: GrantKey): Promise<Timed<{ readonly record: GrantRecord | undefined }>>
 
-  /** Stores a new authorization: replaces anything, drops lease and attempts, counts no sends. */
+  /**
+   * Stores a new authorization: replaces anything, drops lease and attempts, counts no sends. A chain that is
+   * stored already, at whatever generation, is a repetition: it changes nothing and answers what is stored.
+   */
   save(request: SaveRequest): Promise<Timed<{ readonly record: GrantRecord }>>
 
   /**

@@ -1,0 +1,82 @@
+import type { AccessToken } from '../access-token.js'
+import { checkNumber, optionError } from '../check-options.js'
+import { EvergrantError } from '../errors.js'
+import type { TokenManager } from '../manager/token-manager.js'
+
+export interface FetchWithTokensOptions {
+  readonly tokens: TokenManager
+  /** Whose token: one grant, or chosen for each request. */
+  readonly grantId:
+    | string
+    | ((request: { readonly url: URL; readonly method: string }) => string | Promise<string>)
+  /** @defaultValue the runtime's `fetch` at the time of each call */
+  readonly fetch?: typeof fetch
+  /** How long a request waits for its token, milliseconds. @defaultValue the manager's `timeoutMs` */
+  readonly timeoutMs?: number
+}
+
+/**
+ * A `fetch` that sends the grant's token along, and after a 401 sends the request once more with the token that
+ * replaces it. Use it wherever a `fetch` is asked for.
+ *
+ * Requests to URLs that are none of the provider's API, and requests with an `authorization` header of their
+ * own, pass through untouched. Bodies given as text, bytes, `Blob`, `FormData` or `URLSearchParams`, and the
+ * body of a `Request`, are sent again as they were; a `ReadableStream` can be sent only once.
+ *
+ * @throws TypeError naming the option that is wrong
+ * @returns a `fetch`; it rejects as `fetch` does, and with EvergrantErrors as `getAccessToken` does.
+ *   `BODY_NOT_REPLAYABLE`: the API refused the token and the body was a stream that is spent; send it anew
+ */
+export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
+  const { tokens, grantId, timeoutMs } = options
+  if (typeof tokens?.getAccessToken !== 'function') throw optionError('tokens', 'must be a TokenManager')
+  if (typeof grantId !== 'string' && typeof grantId !== 'function') {
+    throw optionError('grantId', 'must be a string or a function')
+  }
+  if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, { min: 0 })
+  const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
+
+  return async (input, init) => {
+    const request = input instanceof Request ? input : undefined
+    const url = new URL(request ? request.url : input.toString())
+    const headers = new Headers(init?.headers ?? request?.headers)
+    if (!tokens.isApiUrl(url) || headers.has('authorization')) return send(input, init)
+
+    const method = init?.method ?? request?.method ?? 'GET'
+    const signal = init?.signal ?? request?.signal
+    const wait = { signal, timeoutMs }
+    const token = await tokens.getAccessToken(await grantOf(grantId, url, method), wait)
+    const isStream = init?.body instanceof ReadableStream
+    // A Request's body can be read once: the copy is what is left for the replay.
+    const copy = request?.body && init?.body === undefined ? request.clone() : request
+    const first = await send(copy ?? input, withToken(init, headers, token))
+    if (first.status !== 401) {
+      // What was kept for a replay is not needed: without this the tee would hold it.
+      if (copy !== request) await request?.body?.cancel()
+      return first
+    }
+    const next = await tokens.reportRejected(token, wait)
+    if (!next) return first
+    await first.body?.cancel()
+    if (isStream) {
+      const message = 'The API refused the token, and the body was a stream that can be sent only once'
+      throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { grantId: token.grantId })
+    }
+    return send(input, withToken(init, headers, next))
+  }
+}
+
+function grantOf(
+  grantId: FetchWithTokensOptions['grantId'],
+  url: URL,
+  method: string,
+): string | Promise<string> {
+  return typeof grantId === 'string' ? grantId : grantId({ url, method })
+}
+
+/** The token sits only in this private copy, never in what the application passed in. */
+function withToken(init: RequestInit | undefined, given: Headers, token: AccessToken): RequestInit {
+  const headers = new Headers(given)
+  headers.set('authorization', `Bearer ${token.reveal()}`)
+  return { ...init, headers }
+}
