@@ -1,5 +1,6 @@
 import type { AccessToken } from '../access-token.js'
 import type { EvergrantError } from '../errors.js'
+import type { ManagerContext } from '../manager/context.js'
 import { freshUntilMs } from '../rotation/freshness.js'
 import type { Rotation } from '../rotation/rotation.js'
 import type { GrantKey, GrantLink, GrantRecord } from '../store/token-store.js'
@@ -10,15 +11,18 @@ import { type KnownGrant, knowGrant } from './grant-tokens.js'
 export interface GrantEntry {
   readonly key: GrantKey
   known: KnownGrant | undefined
-  /** Store clock of the answer that `known` came with. */
+  /** Store clock of the answer that `known` came with, and how many questions had been asked by then. */
   knownAtMs: number
+  knownAfter: number
   /** Handed out without a second thought until `readyUntilMs`: the path without I/O. */
   ready: Promise<AccessToken> | undefined
   readyUntilMs: number
   loading: Promise<void> | undefined
   rotation: Rotation | undefined
-  /** A notice named a link that is not ours: look before handing out. */
+  /** A notice named a link that is not ours, or answers crossed: look before handing out. */
   stale: boolean
+  /** How many questions had been asked when it became stale: only a later one can mend it. */
+  staleAfter: number
   /** An API refused the token of the known link. */
   rejected: boolean
   /** Last look at the store because of a 401. */
@@ -41,11 +45,13 @@ export function createGrantEntry(key: GrantKey): GrantEntry {
     key,
     known: undefined,
     knownAtMs: 0,
+    knownAfter: 0,
     ready: undefined,
     readyUntilMs: 0,
     loading: undefined,
     rotation: undefined,
     stale: false,
+    staleAfter: 0,
     rejected: false,
     lookedAt: undefined,
     failure: undefined,
@@ -72,22 +78,37 @@ export const isSameLink = (
 /** What became of a record that the store gave us. */
 export type Adoption = 'same' | 'adopted' | 'outdated' | 'rolled-back'
 
+/** Which answer a record came with: when the store gave it, and which question it answers. */
+export interface Origin {
+  readonly nowMs: number
+  readonly order: number
+}
+
+type Questions = ManagerContext['questions']
+
 /**
- * Takes over what the store holds. An answer older than what is known is outdated; a lower generation of the
- * known chain means that the store lost a write, and is never taken over.
+ * Takes over what the store holds.
+ *
+ * Answers can cross: one to a question that was asked before the known link arrived may be older than it. Then
+ * the store's clock decides, and where it cannot, we look again. A lower generation of the known chain, from a
+ * question that cannot have crossed, means that the store lost a write; it is never taken over.
  */
-export function adopt(entry: GrantEntry, record: GrantRecord, nowMs: number): Adoption {
+export function adopt(questions: Questions, entry: GrantEntry, record: GrantRecord, from: Origin): Adoption {
   const known = entry.known?.record
   const same = known !== undefined && isSameLink(known, record)
+  const mayHaveCrossed = from.order <= entry.knownAfter
   if (known !== undefined && !same) {
-    if (known.chain === record.chain && record.generation < known.generation) {
-      return nowMs < entry.knownAtMs ? 'outdated' : 'rolled-back'
+    if (known.chain === record.chain) {
+      if (record.generation < known.generation) return mayHaveCrossed ? 'outdated' : 'rolled-back'
+    } else if (mayHaveCrossed && from.nowMs <= entry.knownAtMs) {
+      if (from.nowMs === entry.knownAtMs) markStale(questions, entry)
+      return 'outdated'
     }
-    if (known.chain !== record.chain && nowMs < entry.knownAtMs) return 'outdated'
   }
   entry.known = knowGrant(record)
-  entry.knownAtMs = nowMs
-  entry.stale = false
+  entry.knownAtMs = from.nowMs
+  entry.knownAfter = questions.asked
+  if (from.order > entry.staleAfter) entry.stale = false
   if (!same) {
     entry.rejected = false
     entry.failure = undefined
@@ -97,6 +118,13 @@ export function adopt(entry: GrantEntry, record: GrantRecord, nowMs: number): Ad
   }
   prepare(entry)
   return same ? 'same' : 'adopted'
+}
+
+/** Nothing is handed out before the store was asked again. */
+export function markStale(questions: Questions, entry: GrantEntry): void {
+  entry.stale = true
+  entry.staleAfter = questions.asked
+  prepare(entry)
 }
 
 /** Makes the token ready to be handed out, or takes it back while it is being replaced. */
@@ -113,13 +141,10 @@ export function isReplacing(entry: GrantEntry): boolean {
 }
 
 /** A notice of the store: wakes whoever waits, and marks what is known as stale if it names another link. */
-export function notice(entry: GrantEntry, link: GrantLink): void {
+export function notice(questions: Questions, entry: GrantEntry, link: GrantLink): void {
   const known = entry.known?.record
   const older = known?.chain === link.chain && link.generation <= known.generation
   const news = known !== undefined && !older
-  if (news) {
-    entry.stale = true
-    prepare(entry)
-  }
+  if (news) markStale(questions, entry)
   entry.rotation?.wake(news ? 'news' : 'lease-free')
 }

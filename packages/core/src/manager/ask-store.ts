@@ -7,19 +7,22 @@ import type { ManagerContext } from './context.js'
 export interface Asked<A> {
   readonly answer: A
   readonly askedAt: Mark
+  /** Counts this manager's questions in the order in which they were asked. */
+  readonly order: number
 }
 
 /** Runs one step of the store: every failure becomes one of ours, every answer sets the store's clock. */
 export async function askStore<A>(
-  ctx: Pick<ManagerContext, 'store' | 'clock' | 'storeClock'>,
+  ctx: Pick<ManagerContext, 'store' | 'clock' | 'storeClock' | 'questions'>,
   step: (store: TokenStore) => Promise<A>,
 ): Promise<Asked<A>> {
   const askedAt = markNow(ctx.clock)
+  const order = ++ctx.questions.asked
   try {
     const answer = await step(ctx.store)
     const nowMs = (answer as { nowMs?: unknown } | undefined)?.nowMs
     if (typeof nowMs === 'number') ctx.storeClock.observe(nowMs, askedAt)
-    return { answer, askedAt }
+    return { answer, askedAt, order }
   } catch (error) {
     throw asStoreError(error)
   }
@@ -27,7 +30,7 @@ export async function askStore<A>(
 
 /** As {@link askStore}; the failure is a value, for in a rotation it is one of the expected outcomes. */
 export async function tryStore<A>(
-  ctx: Pick<ManagerContext, 'store' | 'clock' | 'storeClock'>,
+  ctx: Pick<ManagerContext, 'store' | 'clock' | 'storeClock' | 'questions'>,
   step: (store: TokenStore) => Promise<A>,
 ): Promise<Asked<A> | EvergrantError> {
   return askStore(ctx, step).catch((error: EvergrantError) => error)

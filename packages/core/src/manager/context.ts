@@ -20,6 +20,8 @@ export interface ManagerContext {
   readonly grants: GrantCache
   readonly clientPause: ClientPause
   readonly lifecycle: Lifecycle
+  /** How many questions the store was asked: tells which answers may have crossed. */
+  readonly questions: { asked: number }
   emit(event: EvergrantEvent): void
 }
 

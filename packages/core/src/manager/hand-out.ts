@@ -98,7 +98,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
           } catch (error) {
             const stillGood = stillWorks(entry, wanted)
             if (stillGood && isEvergrantError(error)) return stillGood
-            throw error
+            throw isEvergrantError(error, 'TIMEOUT') ? whyLate(error, entry) : error
           }
       }
     }
@@ -169,6 +169,13 @@ function reauthorizationRequired({ record }: KnownGrant): EvergrantError {
 function unattainable({ record }: KnownGrant): EvergrantError {
   const message = 'No token of this grant has the validity that was asked for'
   return new EvergrantError('VALIDITY_UNATTAINABLE', message, { grantId: record.grantId })
+}
+
+/** A caller whose deadline came between two tries learns what the last one failed with. */
+function whyLate(late: EvergrantError, entry: GrantEntry): EvergrantError {
+  const cause = entry.failure?.error
+  const { grantId } = entry.key
+  return new EvergrantError('TIMEOUT', late.message, { grantId, reason: cause?.code, cause })
 }
 
 /** The failure of a rotation some time ago, with what is left of its backoff. */

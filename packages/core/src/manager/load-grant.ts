@@ -28,8 +28,9 @@ async function load(
   entry: GrantEntry,
   clientCredentials: ClientCredentialsGrants,
 ): Promise<void> {
-  const { answer } = await askStore(ctx, (store) => store.load(entry.key))
-  let { record, nowMs } = answer
+  const asked = await askStore(ctx, (store) => store.load(entry.key))
+  let { record, nowMs } = asked.answer
+  let { order } = asked
   const own = clientCredentials.get(entry.key.grantId)
   if (record === undefined && own !== undefined) {
     // Two processes may both begin: the last record wins and the other adopts it; nothing is spent by that.
@@ -49,14 +50,16 @@ async function load(
     const saved = await askStore(ctx, (store) => store.save({ ...entry.key, ...empty }))
     record = saved.answer.record
     nowMs = saved.answer.nowMs
+    order = saved.order
   }
   if (record === undefined) {
-    if (nowMs >= entry.knownAtMs && !entry.uncommitted) {
+    if (order > entry.knownAfter && !entry.uncommitted) {
       entry.known = undefined
       ctx.grants.forget(entry)
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })
   }
   // A store that lost writes is dealt with by the next rotation; what we have is newer and stays.
-  if (adopt(entry, record, nowMs) === 'adopted') ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
+  const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
+  if (adoption === 'adopted') ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
 }

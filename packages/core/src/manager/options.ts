@@ -74,6 +74,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     grants: createGrantCache(maxCachedGrants),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
     lifecycle: { closing: false, abandoned: false, pending: new Set() },
+    questions: { asked: 0 },
     emit(event) {
       try {
         onEvent?.(event)

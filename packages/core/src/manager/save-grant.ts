@@ -18,9 +18,11 @@ export async function saveNewChain(
   pair: TokenPair,
   chain: string,
 ): Promise<GrantRecord> {
-  const { answer } = await askStore(ctx, (store) => store.save({ ...key, ...pair, chain, generation: 1 }))
+  const { answer, order } = await askStore(ctx, (store) =>
+    store.save({ ...key, ...pair, chain, generation: 1 }),
+  )
   const entry = ctx.grants.ensure(key)
-  adopt(entry, answer.record, answer.nowMs)
+  adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
   entry.rotation?.wake('news')
   ctx.emit({ type: 'grant.saved', ...linkOf(answer.record) })
   return answer.record

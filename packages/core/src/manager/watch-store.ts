@@ -1,4 +1,4 @@
-import { notice, prepare } from '../grant/grant-entry.js'
+import { markStale, notice } from '../grant/grant-entry.js'
 import type { StoreWatcher } from '../store/token-store.js'
 import type { ManagerContext } from './context.js'
 
@@ -15,12 +15,11 @@ export function watchStore(ctx: ManagerContext): StoreWatch {
     changed(link) {
       if (link.provider !== ctx.facts.id) return
       const entry = ctx.grants.peek(link.grantId)
-      if (entry) notice(entry, link)
+      if (entry) notice(ctx.questions, entry, link)
     },
     gap() {
       for (const entry of ctx.grants.entries()) {
-        entry.stale = true
-        prepare(entry)
+        markStale(ctx.questions, entry)
         entry.rotation?.wake('lease-free')
       }
     },

@@ -27,7 +27,11 @@ export async function restoreLink(
     if (asked instanceof EvergrantError) return storeAway(ctx, entry, asked)
     const { answer } = asked
     if (answer.status === 'missing') return { kind: 'busy', forMs: 0 }
-    if (adopt(entry, answer.record, answer.nowMs) !== 'rolled-back') return { kind: 'moved' }
+    if (
+      adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order }) !==
+      'rolled-back'
+    )
+      return { kind: 'moved' }
   }
   // Several writes are gone: generations cannot be invented, so a process that has the missing ones must come.
   const message = 'The store holds an older link of this grant than was stored before: it lost writes'

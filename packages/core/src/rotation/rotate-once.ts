@@ -1,5 +1,5 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import { adopt, type GrantEntry, linkOf, type Origin } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -56,14 +56,14 @@ export async function rotateOnce(
     case 'missing':
       return gone(ctx, entry)
     case 'superseded':
-      return takeOver(ctx, entry, answer.record, answer.nowMs)
+      return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'busy': {
       const endsMs = answer.untilMs - answer.nowMs
       return { kind: 'busy', forMs: Math.min(Math.max(endsMs, 0) + 50, LOOK_AGAIN_MS) * jitter(ctx) }
     }
     case 'acquired': {
       const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
-      adopt(entry, answer.record, answer.nowMs)
+      adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
       return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease })
     }
   }
@@ -144,7 +144,7 @@ async function stopped(
   hold: Hold,
   stop: Stopped,
 ): Promise<RotationStep> {
-  if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.nowMs)
+  if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.from)
   if (stop.why === 'missing') return gone(ctx, entry)
   await release(ctx, entry, hold, 'not-sent')
   switch (stop.why) {
@@ -194,7 +194,7 @@ async function conclude(
     case 'unspent':
       return unspent(ctx, entry, hold, meaning, reply)
     case 'unknown':
-      return lost(ctx, entry, hold, meaning.reason)
+      return lost(ctx, entry, hold, meaning.reason, reply.retryAfterMs)
     case 'client-rejected': {
       await release(ctx, entry, hold, 'not-sent')
       const retryAfterMs = ctx.clientPause.rejected()
@@ -235,7 +235,7 @@ async function refused(
       await release(ctx, entry, hold, 'refused')
       return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
     case 'superseded':
-      return takeOver(ctx, entry, answer.record, answer.nowMs)
+      return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'missing':
       return gone(ctx, entry)
   }
@@ -263,10 +263,12 @@ async function lost(
   entry: GrantEntry,
   hold: Hold,
   reason: string,
+  retryAfterMs = 0,
 ): Promise<RotationStep> {
   await release(ctx, entry, hold, 'lost')
   ctx.emit({ type: 'grant.outcome_unknown', ...hold.link, reason })
-  return outcomeUnknown(entry, reason, backoffMs('unknown', entry.failures + 1, ctx.chance), false)
+  const afterMs = Math.max(retryAfterMs, backoffMs('unknown', entry.failures + 1, ctx.chance))
+  return outcomeUnknown(entry, reason, afterMs, false)
 }
 
 /** Adopts a newer link; mends a store that forgot our last one. */
@@ -274,13 +276,12 @@ async function takeOver(
   ctx: ManagerContext,
   entry: GrantEntry,
   record: GrantRecord,
-  nowMs: number,
+  from: Origin,
 ): Promise<RotationStep> {
-  if (adopt(entry, record, nowMs) !== 'rolled-back') {
-    ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
-    return { kind: 'moved' }
-  }
-  return restoreLink(ctx, entry, record)
+  const adoption = adopt(ctx.questions, entry, record, from)
+  if (adoption === 'rolled-back') return restoreLink(ctx, entry, record)
+  if (adoption === 'adopted') ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
+  return { kind: 'moved' }
 }
 
 function gone(ctx: ManagerContext, entry: GrantEntry): RotationStep {

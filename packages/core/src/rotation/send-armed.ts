@@ -1,4 +1,5 @@
 import { EvergrantError } from '../errors.js'
+import type { Origin } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -12,7 +13,7 @@ import type { Rotation } from './rotation.js'
 
 /** The bytes were not released. */
 export type Stopped = { readonly kind: 'stopped' } & (
-  | { readonly why: 'superseded'; readonly record: GrantRecord; readonly nowMs: number }
+  | { readonly why: 'superseded'; readonly record: GrantRecord; readonly from: Origin }
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
   /** Lease or slot ran out before the bytes could leave. */
@@ -65,8 +66,15 @@ export async function sendArmed(
     const armRequest = { ...link, attempt, ttlMs: timings.armedLeaseMs, maxSends }
     const asked = await tryStore(ctx, (store) => store.arm(armRequest))
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
-    const { answer, askedAt } = asked
-    if (answer.status === 'superseded') return { kind: 'stopped', why: 'superseded', ...pick(answer) }
+    const { answer, askedAt, order } = asked
+    if (answer.status === 'superseded') {
+      return {
+        kind: 'stopped',
+        why: 'superseded',
+        record: answer.record,
+        from: { nowMs: answer.nowMs, order },
+      }
+    }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
 
@@ -90,8 +98,3 @@ export async function sendArmed(
   if (result.kind === 'not-sent' && stop !== undefined) return stop
   return result.kind === 'reply' ? { ...result, sentAtMs } : result
 }
-
-const pick = ({ record, nowMs }: { readonly record: GrantRecord; readonly nowMs: number }) => ({
-  record,
-  nowMs,
-})

@@ -53,7 +53,7 @@ export async function settle(
     if (answer.status !== 'acquired') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     shownAt ??= askedAt
-    adopt(entry, answer.record, answer.nowMs)
+    adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
   }
   return { kind: 'settled' }
 }

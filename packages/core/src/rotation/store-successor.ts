@@ -30,7 +30,9 @@ export async function storeSuccessor(
     if (asked instanceof EvergrantError) {
       if (failures === 1) handOutUncommitted(ctx, entry, rotation, hold, next)
       if (ctx.lifecycle.abandoned) return uncommitted(entry)
-      await rotation.progress.pause(backoffMs('store', failures, ctx.chance))
+      // Several tries must fit into the time for which others wait before they spend the old token.
+      const retryMs = Math.min(backoffMs('store', failures, ctx.chance), hold.timings.settleMs / 5)
+      await rotation.progress.pause(retryMs)
       continue
     }
     entry.uncommitted = false
@@ -43,7 +45,7 @@ export async function storeSuccessor(
       await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
       return { kind: 'moved' }
     }
-    adopt(entry, answer.record, answer.nowMs)
+    adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     if (answer.status === 'committed') {
       const tookMs = Math.round(elapsedMs(ctx.clock, startedAt))
       ctx.emit({ type: 'grant.rotated', ...linkOf(answer.record), tookMs })
@@ -77,7 +79,7 @@ function handOutUncommitted(
     sends: 0,
     committedAtMs: nowMs,
   }
-  adopt(entry, record, nowMs)
+  adopt(ctx.questions, entry, record, { nowMs, order: ++ctx.questions.asked })
   rotation.progress.serveWaiters()
 }
 

@@ -27,7 +27,9 @@ export function classifyReply(
   facts: Pick<ProviderFacts, 'refusals' | 'unspentStatuses'>,
 ): ReplyMeaning {
   const { status, members } = reply
-  if (hasTokens(members)) return { kind: 'rotated' }
+  // A damaged reply without a refresh token may have had one: keeping the old, spent one would be a guess.
+  const whole = reply.wellFormed || isToken(members.refresh_token)
+  if (whole && hasTokens(members)) return { kind: 'rotated' }
   const http = `http_${status}`
   if (status === 429) return { kind: 'unspent', reason: http, limited: true }
 
