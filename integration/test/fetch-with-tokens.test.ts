@@ -1,4 +1,10 @@
-import { createTokenManager, fetchWithTokens, memoryStore, passolution, type TokenManager } from '@evergrant/core'
+import {
+  createTokenManager,
+  fetchWithTokens,
+  memoryStore,
+  passolution,
+  type TokenManager,
+} from '@evergrant/core'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 

@@ -25,13 +25,14 @@ export interface GetAccessTokenOptions extends WaitOptions {
  * A token endpoint's reply in OAuth's own names (RFC 6749 section 5.1), as it came from the wire or from your
  * table. `expires_in` is in seconds.
  */
-export interface TokenReply {
-  readonly access_token?: string
-  readonly refresh_token?: string
-  readonly expires_in?: number | string
-  readonly token_type?: string
-  readonly scope?: string
-  readonly [other: string]: unknown
+export type TokenReply = {
+  readonly access_token?: string | undefined
+  readonly refresh_token?: string | undefined
+  readonly expires_in?: number | string | undefined
+  readonly token_type?: string | undefined
+  readonly scope?: string | undefined
+  /** Not used: accepted so that a whole reply can be passed on. */
+  readonly id_token?: string | undefined
 }
 
 export interface SaveGrantOptions {
