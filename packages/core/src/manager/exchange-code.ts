@@ -174,8 +174,11 @@ async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promi
       throw exchangeError('OUTCOME_UNKNOWN', meaning.reason)
     case 'client-rejected':
       throw exchangeError('CLIENT_REJECTED', meaning.reason, ctx.clientPause.rejected())
-    case 'trouble':
-      throw exchangeError('PROVIDER_UNAVAILABLE', meaning.reason)
+    case 'trouble': {
+      // With an OAuth error the server has judged this exchange; without one it may never have seen it.
+      const judged = reply.members.error !== undefined
+      throw exchangeError(judged ? 'AUTHORIZATION_FAILED' : 'PROVIDER_UNAVAILABLE', meaning.reason)
+    }
   }
 }
 

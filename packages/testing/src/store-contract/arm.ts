@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import type { ContractChecks } from './contract-case.js'
+import { brief, long, pairOf, someKey } from './contract-world.js'
+
+export const armChecks: ContractChecks = {
+  'arm: writes the attempt down, counts the send and extends the lease': async (world) => {
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1')
+    const answer = await world.arm(link, 'attempt-1', 2 * long)
+    assert.equal(answer.status, 'armed')
+    assert.equal(answer.untilMs, answer.nowMs + 2 * long)
+    const record = await world.stored(link)
+    const attempts = record.attempts.map((attempt) => ({ ...attempt }))
+    assert.deepEqual(attempts, [{ id: 'attempt-1', armedAtMs: answer.nowMs, state: 'open' }])
+    assert.equal(record.sends, 1)
+    const other = await world.acquire(link, 'attempt-2')
+    assert.equal(other.status === 'busy' && other.untilMs, answer.untilMs)
+  },
+
+  'arm: repeated by its attempt is armed again and counts no second send': async (world) => {
+    const link = await world.saved()
+    await world.armed(link, 'attempt-1')
+    const again = await world.arm(link, 'attempt-1', long, 1)
+    assert.equal(again.status, 'armed')
+    const record = await world.stored(link)
+    assert.deepEqual([record.sends, record.attempts.length], [1, 1])
+  },
+
+  'arm: answers not-holder without a lease': async (world) => {
+    const link = await world.saved()
+    assert.equal((await world.arm(link, 'attempt-1')).status, 'not-holder')
+    assert.equal((await world.stored(link)).sends, 0)
+  },
+
+  'arm: answers not-holder after the lease ended': async (world) => {
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1', { ttlMs: brief })
+    await world.pass(brief)
+    assert.equal((await world.arm(link, 'attempt-1')).status, 'not-holder')
+    assert.deepEqual((await world.stored(link)).attempts, [])
+  },
+
+  'arm: answers not-holder after another attempt took the lease over': async (world) => {
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1', { ttlMs: brief })
+    await world.pass(brief)
+    await world.acquire(link, 'attempt-2')
+    assert.equal((await world.arm(link, 'attempt-1')).status, 'not-holder')
+    assert.equal((await world.arm(link, 'attempt-2')).status, 'armed')
+  },
+
+  'arm: answers not-holder after its own release': async (world) => {
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1')
+    await world.store.release({ ...link, attempt: 'attempt-1', outcome: 'not-sent' })
+    assert.equal((await world.arm(link, 'attempt-1')).status, 'not-holder')
+  },
+
+  'arm: answers exhausted when the fleet has sent the token maxSends times': async (world) => {
+    const link = await world.saved()
+    for (const attempt of ['attempt-1', 'attempt-2']) {
+      await world.armed(link, attempt)
+      await world.store.release({ ...link, attempt, outcome: 'lost' })
+    }
+    await world.acquire(link, 'attempt-3')
+    assert.equal((await world.arm(link, 'attempt-3', long, 2)).status, 'exhausted')
+    assert.equal((await world.stored(link)).sends, 2)
+    assert.equal((await world.arm(link, 'attempt-3', long, 3)).status, 'armed')
+  },
+
+  'arm: answers superseded by generation, by chain and for a dead grant, missing for none': async (world) => {
+    const none = { ...someKey, chain: 'chain-1', generation: 1 }
+    assert.equal((await world.arm(none, 'attempt-1')).status, 'missing')
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1')
+    assert.equal((await world.arm({ ...link, generation: 2 }, 'attempt-1')).status, 'superseded')
+    assert.equal((await world.arm({ ...link, chain: 'chain-0' }, 'attempt-1')).status, 'superseded')
+    await world.store.commit({ ...link, attempt: 'attempt-9', next: pairOf('secret-2') })
+    const late = await world.arm(link, 'attempt-1')
+    assert.equal(late.status === 'superseded' && late.record.secret, 'secret-2')
+    const next = { ...link, generation: 2 }
+    await world.acquire(next, 'attempt-3')
+    await world.store.fail({ ...next, attempt: 'attempt-3', reason: 'invalid_grant' })
+    const dead = await world.arm(next, 'attempt-3')
+    assert.equal(dead.status === 'superseded' && dead.record.state, 'dead')
+  },
+}
