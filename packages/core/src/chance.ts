@@ -1,9 +1,9 @@
 /** Where core gets randomness from, so that a seeded simulation can replay every decision. */
 export interface Chance {
   /** Uniform in [0, 1): jitter only, never a secret. */
-  float(): number
+  readonly float: () => number
   /** A new id that nobody else has: chains, attempts, budget slots. */
-  id(): string
+  readonly id: () => string
 }
 
 /** The runtime's randomness; ids are version 4 UUIDs. */

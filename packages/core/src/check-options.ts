@@ -24,8 +24,7 @@ export function checkId(name: string, value: unknown): string {
   const bytes = utf8.encode(value).length
   if (bytes < 1 || bytes > 255)
     throw optionError(name, `must have 1 to 255 bytes of UTF-8, this has ${bytes}`)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) throw optionError(name, 'must not have control characters')
+  if (/\p{Cc}/u.test(value)) throw optionError(name, 'must not have control characters')
   if (/\p{Surrogate}/u.test(value)) throw optionError(name, 'must be well-formed Unicode')
   return value
 }

@@ -38,7 +38,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
 
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = new URL(request ? request.url : input.toString())
+    const url = new URL(input instanceof Request ? input.url : input)
     const headers = new Headers(init?.headers ?? request?.headers)
     if (!tokens.isApiUrl(url) || headers.has('authorization')) return send(input, init)
 

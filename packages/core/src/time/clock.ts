@@ -1,12 +1,12 @@
 /** Where core gets its time from, so that tests and the simulation are exact. */
 export interface Clock {
   /** Wall clock, epoch milliseconds. May step, in either direction. */
-  now(): number
+  readonly now: () => number
   /** Milliseconds from any origin; never steps back, but may stand still while the machine sleeps. */
-  monotonic(): number
+  readonly monotonic: () => number
   /** Calls `run` once after `delayMs`, which is at most {@link MAX_TIMER_MS}. */
-  setTimeout(run: () => void, delayMs: number): unknown
-  clearTimeout(timer: unknown): void
+  readonly setTimeout: (run: () => void, delayMs: number) => unknown
+  readonly clearTimeout: (timer: unknown) => void
 }
 
 /** Beyond this a timer fires at once: 2^31 - 1 milliseconds, about 24.8 days. */
