@@ -3,5 +3,5 @@ import { defineProject } from 'vitest/config'
 export default defineProject({
   resolve: { conditions: ['@evergrant/source'] },
   ssr: { resolve: { conditions: ['@evergrant/source'], externalConditions: ['@evergrant/source'] } },
-  test: { name: 'store-sqlite', include: ['test/**/*.test.ts'] },
+  test: { name: 'store-sqlite', include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
 })

@@ -44,10 +44,10 @@ export interface EvergrantErrorDetails {
 export class EvergrantError extends Error {
   override readonly name = 'EvergrantError'
   readonly code: EvergrantErrorCode
-  readonly grantId?: string
-  readonly reason?: string
-  readonly retryAfterMs?: number
-  readonly grantIds?: readonly string[]
+  declare readonly grantId?: string
+  declare readonly reason?: string
+  declare readonly retryAfterMs?: number
+  declare readonly grantIds?: readonly string[]
 
   constructor(code: EvergrantErrorCode, message: string, details: EvergrantErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })

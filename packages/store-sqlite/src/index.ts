@@ -1,1 +1,2 @@
-export {}
+export type { SqliteStoreOptions } from './options.js'
+export { type SqliteStore, sqliteStore } from './sqlite-store.js'
