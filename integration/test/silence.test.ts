@@ -83,7 +83,7 @@ it('the check itself sees a leak', () => {
 it('the manager, its provider facts, its tokens and its grants', async () => {
   const token = await tokens.getAccessToken('g')
   secrets.push(token.reveal())
-  expect(`${token}`).toMatch(/^\[AccessToken gen 2, expires /)
+  expect(String(token)).toMatch(/^\[AccessToken gen 2, expires /)
   expectSilent(tokens, token, [token], await tokens.status('g'), await tokens.list(), store, events)
   expectSilent(fetchWithTokens({ tokens, grantId: 'g' }), await tokens.revoke('g'))
 })
