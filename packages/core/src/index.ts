@@ -17,6 +17,7 @@ export type { BudgetFacts, ProviderFacts, RefusalShape } from './provider/provid
 export { defaultTimings, type Timings } from './rotation/timings.js'
 export {
   type BudgetBucket,
+  type BudgetDemand,
   type BudgetSlot,
   emptyBucket,
   penalizeStep,

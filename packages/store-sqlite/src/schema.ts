@@ -36,6 +36,7 @@ const migrations: readonly string[] = [
   CREATE TABLE budgets (
     bucket           TEXT NOT NULL PRIMARY KEY COLLATE BINARY,
     slots            TEXT NOT NULL, -- JSON
+    demands          TEXT NOT NULL, -- JSON
     blocked_until_ms INTEGER NOT NULL
   );
   `,

@@ -75,6 +75,8 @@ describe('several processes on one file', () => {
       slotMs: 50,
       priority: 'caller' as const,
       reserve: 0,
+      member: 'member',
+      waiting: 0,
     }
     const granted = await Promise.all(workers.map((worker) => worker.ask('drainBudget', request, 700)))
     const slots = granted.flat().sort((a, b) => a.atMs - b.atMs)

@@ -2,6 +2,7 @@ import type { Chance } from '../chance.js'
 import type { EvergrantEvent } from '../events.js'
 import type { GrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
+import type { Budget } from '../rotation/budget.js'
 import type { Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import type { Clock } from '../time/clock.js'
@@ -19,6 +20,7 @@ export interface ManagerContext {
   readonly timings: Timings
   readonly grants: GrantCache
   readonly clientPause: ClientPause
+  readonly budget: Budget
   readonly lifecycle: Lifecycle
   /** How many questions the store was asked: tells which answers may have crossed. */
   readonly questions: { asked: number }

@@ -9,7 +9,7 @@ import { optionError } from '../check-options.js'
 import { EvergrantError, type EvergrantErrorCode } from '../errors.js'
 import type { ProviderFacts } from '../provider/provider.js'
 import { backoffMs } from '../rotation/backoff.js'
-import { silence, takeBudget } from '../rotation/budget.js'
+import type { NoSlot, Slot } from '../rotation/budget.js'
 import type { GrantKey, GrantRecord } from '../store/token-store.js'
 import { createAlarm } from '../time/alarm.js'
 import { remainingMs } from '../time/clock.js'
@@ -106,19 +106,10 @@ async function exchange(
   parameters: Readonly<Record<string, string>>,
   patience: Patience,
 ): Promise<GrantRecord> {
-  const { slotMs, requestTimeoutMs } = ctx.timings
-  const slotId = ctx.chance.id()
+  const { requestTimeoutMs } = ctx.timings
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) throw exchangeError('CLIENT_REJECTED', 'invalid_client', pausedMs)
-  const takeSlot = () => takeBudget(ctx, { slot: slotId, priority: 'caller', slotMs })
-  const alarm = createAlarm(ctx.clock)
-  let slot = await takeSlot()
-  while (slot.kind === 'stopped') {
-    if (slot.why === 'store') throw slot.error
-    if (slot.forMs > patience.leftMs()) throw exchangeError('RATE_LIMITED', 'budget', slot.forMs)
-    await alarm.wait(slot.forMs)
-    slot = await takeSlot()
-  }
+  let slot: Slot | NoSlot = await takeSlot(ctx, patience)
   let sentAtMs = ctx.storeClock.now()
   const result = await sendRequest(await prepareRequest(ctx.facts, ctx.facts.tokenEndpoint, parameters), {
     fetch: ctx.fetch,
@@ -127,7 +118,7 @@ async function exchange(
     requestTimeoutMs,
     async release(ended) {
       if (slot.kind === 'granted' && slot.valid && remainingMs(ctx.clock, slot.valid) <= 0)
-        slot = await takeSlot()
+        slot = await ctx.budget.exchange(slot)
       sentAtMs = ctx.storeClock.now()
       return slot.kind === 'granted' && !ended()
     },
@@ -146,6 +137,7 @@ async function exchange(
   } as const
   const pair = successorPair(members, context)
   const chain = ctx.chance.id()
+  const alarm = createAlarm(ctx.clock)
   for (let failures = 1; ; failures++) {
     try {
       return await saveNewChain(ctx, key, pair, chain)
@@ -155,6 +147,23 @@ async function exchange(
       await alarm.wait(backoffMs('store', failures, ctx.chance))
     }
   }
+}
+
+/** One request of the budget, or how long it would take. */
+async function takeSlot(ctx: ManagerContext, patience: Patience): Promise<Slot> {
+  let expectedMs = 0
+  const now = ctx.budget.isContended() ? undefined : await ctx.budget.takeNow('caller')
+  const isFull = now === undefined || (now.kind === 'stopped' && now.why === 'budget')
+  const ticket = isFull
+    ? ctx.budget.queue((forMs) => {
+        expectedMs = forMs
+        return patience.leftMs() >= forMs
+      })
+    : undefined
+  const slot = ticket ? await ticket.slot : now
+  if (slot?.kind === 'granted') return slot
+  if (slot?.why === 'store') throw slot.error
+  throw exchangeError('RATE_LIMITED', 'budget', expectedMs)
 }
 
 async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promise<void> {
@@ -167,7 +176,7 @@ async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promi
       throw exchangeError('AUTHORIZATION_FAILED', meaning.reason)
     case 'unspent': {
       const forMs = reply.retryAfterMs ?? backoffMs('limited', 1, ctx.chance)
-      if (meaning.limited) await silence(ctx, forMs)
+      if (meaning.limited) await ctx.budget.silence(forMs)
       throw exchangeError(meaning.limited ? 'RATE_LIMITED' : 'PROVIDER_UNAVAILABLE', meaning.reason, forMs)
     }
     case 'unknown':

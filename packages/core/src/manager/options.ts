@@ -3,6 +3,7 @@ import { checkId, checkNumber, optionError } from '../check-options.js'
 import type { EventListener } from '../events.js'
 import { createGrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
+import { createBudget } from '../rotation/budget.js'
 import { checkTimings, type Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import { type Clock, systemClock } from '../time/clock.js'
@@ -62,19 +63,23 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
       return [grantId, { scope: scope ?? facts.scope }] as const
     }),
   )
-  const ctx: ManagerContext = {
+  const parts = {
     facts,
     store,
     clock,
     chance,
     timings,
     storeClock: createStoreClock(clock),
+    questions: { asked: 0 },
+  }
+  const ctx: ManagerContext = {
+    ...parts,
+    budget: createBudget(parts),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     grants: createGrantCache(maxCachedGrants),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
     lifecycle: { closing: false, abandoned: false, pending: new Set() },
-    questions: { asked: 0 },
     emit(event) {
       try {
         onEvent?.(event)

@@ -1,5 +1,4 @@
 import type { GrantTokens } from '../grant/grant-tokens.js'
-import { takeBudget } from '../rotation/budget.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
 import type { ManagerContext } from './context.js'
@@ -19,8 +18,7 @@ export async function revokeAtProvider(
   const token = tokens.refreshToken ?? tokens.accessToken
   if (revocationEndpoint === undefined || token === undefined) return 'unsupported'
   if (revocationEndpoint === tokenEndpoint) {
-    const want = { slot: ctx.chance.id(), priority: 'caller', slotMs: ctx.timings.slotMs } as const
-    if ((await takeBudget(ctx, want)).kind !== 'granted') return 'failed'
+    if ((await ctx.budget.takeNow('caller')).kind !== 'granted') return 'failed'
   }
   const hint = tokens.refreshToken ? 'refresh_token' : 'access_token'
   const parameters = { token: token.reveal(), token_type_hint: hint }

@@ -8,7 +8,6 @@ import { classifyReply, type ReplyMeaning } from '../token-endpoint/classify-rep
 import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { successorPair } from '../token-endpoint/successor.js'
 import { backoffMs } from './backoff.js'
-import { silence } from './budget.js'
 import { judge, lifetimeOf, validityLeftMs } from './freshness.js'
 import { type Hold, release } from './hold.js'
 import { decideReplay } from './replay-rule.js'
@@ -160,10 +159,8 @@ async function stopped(
         backoffMs('trouble', entry.failures + 1, ctx.chance),
         true,
       )
-    case 'budget': {
-      const afterMs = stop.forMs + 100 * ctx.chance.float()
-      return failed('RATE_LIMITED', 'The request budget of the token endpoint is used up', entry, { afterMs })
-    }
+    case 'budget':
+      return { kind: 'crowded', forMs: stop.forMs }
     case 'closing':
       return closed(entry)
   }
@@ -251,7 +248,7 @@ async function unspent(
   const { limited, reason } = meaning
   const afterMs =
     reply.retryAfterMs ?? backoffMs(limited ? 'limited' : 'notSent', entry.failures + 1, ctx.chance)
-  if (limited) await silence(ctx, afterMs)
+  if (limited) await ctx.budget.silence(afterMs)
   await release(ctx, entry, hold, 'not-sent')
   return limited
     ? failed('RATE_LIMITED', 'The token endpoint asked for a pause', entry, { reason, afterMs })

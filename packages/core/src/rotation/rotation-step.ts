@@ -9,6 +9,8 @@ export type RotationStep =
   | { readonly kind: 'moved' }
   /** Another holds the lease: ask again after this long, or when the store sends a notice. */
   | { readonly kind: 'busy'; readonly forMs: number }
+  /** The fleet's budget is used up: queue for a slot, or come back after this long. */
+  | { readonly kind: 'crowded'; readonly forMs: number }
   /** It failed and may work after `afterMs`; `giveUp`: nobody should wait for that. */
   | {
       readonly kind: 'failed'
@@ -22,14 +24,18 @@ export function failed(
   message: string,
   entry: GrantEntry,
   details: { readonly reason?: string; readonly afterMs: number; readonly giveUp?: boolean },
-): RotationStep {
+): Extract<RotationStep, { kind: 'failed' }> {
   const { reason, afterMs, giveUp = false } = details
   const { grantId } = entry.key
   const error = new EvergrantError(code, message, { grantId, reason, retryAfterMs: Math.ceil(afterMs) })
   return { kind: 'failed', error, afterMs, giveUp }
 }
 
-export function storeAway(ctx: ManagerContext, entry: GrantEntry, error: EvergrantError): RotationStep {
+export function storeAway(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  error: EvergrantError,
+): Extract<RotationStep, { kind: 'failed' }> {
   return { kind: 'failed', error, afterMs: backoffMs('store', entry.failures + 1, ctx.chance), giveUp: false }
 }
 
@@ -41,6 +47,11 @@ export function outcomeUnknown(
 ): RotationStep {
   const message = 'The refresh token was sent and no reply was read: nobody can know whether it is spent'
   return failed('OUTCOME_UNKNOWN', message, entry, { reason, afterMs, giveUp })
+}
+
+export function budgetUsedUp(entry: GrantEntry, afterMs: number): Extract<RotationStep, { kind: 'failed' }> {
+  const message = 'The request budget of the token endpoint is used up'
+  return failed('RATE_LIMITED', message, entry, { reason: 'budget', afterMs })
 }
 
 export function clientRejected(entry: GrantEntry, afterMs: number): RotationStep {

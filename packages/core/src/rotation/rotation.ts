@@ -4,8 +4,9 @@ import type { ManagerContext } from '../manager/context.js'
 import { createAlarm } from '../time/alarm.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
+import type { Slot, Ticket } from './budget.js'
 import { rotateOnce } from './rotate-once.js'
-import type { RotationStep } from './rotation-step.js'
+import { budgetUsedUp, type RotationStep, storeAway } from './rotation-step.js'
 
 /** The one rotation of a grant in this process. No caller's abort stops it; every caller may leave it. */
 export interface Rotation {
@@ -28,9 +29,13 @@ export interface RotationProgress {
   tokenSent(): void
   /** Lets callers go on although the rotation still has something to finish. */
   serveWaiters(): void
+  /** The slot that was waited for; whoever takes it uses it up. */
+  takeSlot(): Slot | undefined
   /** Waits until a notice arrives, at most this long. */
   pause(forMs: number): Promise<void>
 }
+
+type Failed = Extract<RotationStep, { kind: 'failed' }>
 
 interface Waiter {
   readonly leftMs: () => number
@@ -45,6 +50,8 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
   /** Rings also when the lease became free, which is no reason to cut a backoff short. */
   const turn = createAlarm(ctx.clock)
   let sent = false
+  let slot: Slot | undefined
+  let ticket: Ticket | undefined
 
   const serveWaiters = (): void => {
     for (const waiter of waiters) waiter.resolve()
@@ -57,6 +64,11 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       prepare(entry)
     },
     serveWaiters,
+    takeSlot() {
+      const taken = slot
+      slot = undefined
+      return taken
+    },
     pause: (forMs) => news.wait(forMs),
   }
   const rotation: Rotation = {
@@ -66,6 +78,8 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       return sent && ctx.facts.oldAccessToken === 'dies' && !entry.uncommitted
     },
     async join(patience) {
+      const expectedMs = ticket?.expectedMs() ?? 0
+      if (expectedMs > patience.leftMs()) throw budgetUsedUp(entry, expectedMs).error
       let waiter: Waiter | undefined
       const served = new Promise<void>((resolve, reject) => {
         waiter = { leftMs: patience.leftMs, resolve, reject }
@@ -79,7 +93,10 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     },
     progress,
     wake(reason) {
-      if (reason === 'news') news.ring()
+      if (reason === 'news') {
+        news.ring()
+        ticket?.leave()
+      }
       turn.ring()
     },
   }
@@ -108,8 +125,23 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     if (failure) await news.wait(failure.forMs - elapsedMs(ctx.clock, failure.at))
     for (;;) {
       sent = false
+      // With news of another link there may be nothing to send: look before queueing.
+      if (!slot && !entry.stale && waiters.size > 0 && ctx.budget.isContended()) {
+        await waitForSlot()
+        if (waiters.size === 0) return
+      }
       const step = await rotateOnce(ctx, entry, rotation).catch(asFailedStep)
+      // Adopted, or somebody else's turn: the slot is for whoever is next.
+      if (slot) ctx.budget.giveBack(slot)
+      slot = undefined
       if (step.kind === 'moved') return
+      if (step.kind === 'crowded') {
+        // Background work comes back later; it is no reason to turn a caller away.
+        if (waiters.size === 0) entry.quiet = { at: markNow(ctx.clock), forMs: step.forMs }
+        else await waitForSlot()
+        if (waiters.size === 0) return
+        continue
+      }
       if (step.kind === 'failed') note(step)
       else if (waiters.size === 0) entry.quiet = { at: markNow(ctx.clock), forMs: step.forMs }
       if (waiters.size === 0) return
@@ -117,8 +149,24 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     }
   }
 
+  /** Without the lease: others may rotate meanwhile, and a notice of that ends the wait. */
+  async function waitForSlot(): Promise<void> {
+    ticket = ctx.budget.queue((forMs) => {
+      tell(budgetUsedUp(entry, forMs))
+      return waiters.size > 0
+    })
+    const got = await ticket.slot
+    ticket = undefined
+    if (got?.kind === 'granted') slot = got
+    if (got?.kind !== 'stopped' || got.why !== 'store') return
+    const away = storeAway(ctx, entry, got.error)
+    note(away)
+    await news.wait(away.afterMs)
+  }
+
   /** Remembers the failure, and tells at once everyone who could not wait for the next try anyway. */
-  function note({ error, afterMs, giveUp }: Extract<RotationStep, { kind: 'failed' }>): void {
+  function note(step: Failed): void {
+    const { error, afterMs } = step
     const at = markNow(ctx.clock)
     entry.failures += 1
     entry.failure = { error, at, forMs: afterMs }
@@ -130,6 +178,10 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       const failed = { code, reason, retryAfterMs: Math.round(afterMs) }
       ctx.emit({ type: 'grant.rotation_failed', provider, grantId, chain, generation, ...failed })
     }
+    tell(step)
+  }
+
+  function tell({ error, afterMs, giveUp }: Failed): void {
     for (const waiter of waiters) {
       if (!giveUp && waiter.leftMs() > afterMs) continue
       waiters.delete(waiter)

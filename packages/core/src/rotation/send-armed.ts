@@ -7,7 +7,6 @@ import type { GrantRecord } from '../store/token-store.js'
 import { remainingMs, type Validity } from '../time/clock.js'
 import { type SendResult, sendRequest } from '../token-endpoint/send-request.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
-import { takeBudget } from './budget.js'
 import type { Hold } from './hold.js'
 import type { Rotation } from './rotation.js'
 
@@ -46,8 +45,8 @@ export async function sendArmed(
     scope: known.tokens.grantType === 'client_credentials' ? known.tokens.scope : undefined,
   })
   const priority = rotation.progress.isAwaited() ? 'caller' : 'background'
-  let slot = await takeBudget(ctx, { slot: attempt, priority, slotMs: timings.slotMs })
-  if (slot.kind !== 'granted') return { ...slot, kind: 'stopped' }
+  let slot = rotation.progress.takeSlot() ?? (await ctx.budget.takeNow(priority))
+  if (slot.kind !== 'granted') return slot
 
   let stop: Stopped | undefined
   let sentAtMs = ctx.storeClock.now()
@@ -83,9 +82,9 @@ export async function sendArmed(
       const inDate = remainingMs(clock, lease) >= timings.requestTimeoutMs && !ended()
       if (!inDate || exchanges > MAX_SLOT_EXCHANGES) return { kind: 'stopped', why: 'late' }
       if (slot.valid === undefined || remainingMs(clock, slot.valid) > 0) return undefined
-      slot = await takeBudget(ctx, { slot: attempt, priority, slotMs: timings.slotMs })
+      slot = await ctx.budget.exchange(slot)
     }
-    return { ...slot, kind: 'stopped' }
+    return slot
   }
 
   const result = await sendRequest(request, {

@@ -10,15 +10,23 @@ export interface BudgetSlot {
   readonly grantedAtMs: number
 }
 
+/** Callers of one token manager who wait for a slot. */
+export interface BudgetDemand {
+  readonly member: string
+  readonly waiting: number
+  readonly seenAtMs: number
+}
+
 /** Everything a store keeps of one bucket. */
 export interface BudgetBucket {
   /** Oldest first. */
   readonly slots: readonly BudgetSlot[]
+  readonly demands: readonly BudgetDemand[]
   /** Nobody sends before this instant. */
   readonly blockedUntilMs: number
 }
 
-export const emptyBucket: BudgetBucket = { slots: [], blockedUntilMs: 0 }
+export const emptyBucket: BudgetBucket = { slots: [], demands: [], blockedUntilMs: 0 }
 
 /** @see {@link TokenStore.takeBudget} */
 export function takeBudgetStep(
@@ -26,24 +34,37 @@ export function takeBudgetStep(
   request: TakeBudgetRequest,
   nowMs: number,
 ): { readonly answer: TakeBudgetAnswer; readonly next: BudgetBucket } {
+  const { member, limit, priority } = request
   const countedMs = request.windowMs + request.slotMs
+  const isCaller = priority === 'caller'
   // A clock that stepped back must not keep slots of the future for ever: they count as granted now.
   const slots = bucket.slots
     .filter((slot) => slot.id !== request.slot && slot.grantedAtMs > nowMs - countedMs)
     .map((slot) => (slot.grantedAtMs > nowMs ? { id: slot.id, grantedAtMs: nowMs } : slot))
-  const next = { slots, blockedUntilMs: bucket.blockedUntilMs }
-  if (nowMs < bucket.blockedUntilMs) {
-    return { answer: { status: 'wait', untilMs: bucket.blockedUntilMs }, next }
-  }
-  const usable = request.limit - (request.priority === 'background' ? request.reserve : 0)
-  if (slots.length < usable) {
-    const granted = [...slots, { id: request.slot, grantedAtMs: nowMs }]
+  // Who waits comes back within a window; who did not is gone, and must not hold up the others.
+  const others = bucket.demands.filter(
+    (demand) => demand.member !== member && Math.abs(nowMs - demand.seenAtMs) <= 2 * countedMs,
+  )
+  const waiting = others.reduce((sum, demand) => sum + demand.waiting, request.waiting)
+  const usable = isCaller ? limit : limit - request.reserve
+  const isBlocked = nowMs < bucket.blockedUntilMs
+  const isBehind = !isCaller && waiting > 0
+
+  const granted = !isBlocked && !isBehind && slots.length < usable
+  const own = request.waiting + (isCaller && !granted ? 1 : 0)
+  const demands = own > 0 ? [...others, { member, waiting: own, seenAtMs: nowMs }] : others
+  const next = { slots, demands, blockedUntilMs: bucket.blockedUntilMs }
+  if (granted) {
     const validUntilMs = nowMs + request.slotMs
-    return { answer: { status: 'granted', validUntilMs }, next: { ...next, slots: granted } }
+    const taken = [...slots, { id: request.slot, grantedAtMs: nowMs }]
+    return { answer: { status: 'granted', validUntilMs, waiting }, next: { ...next, slots: taken } }
   }
-  const freedBy = slots[slots.length - Math.max(usable, 1)]
-  const untilMs = (freedBy?.grantedAtMs ?? nowMs) + countedMs
-  return { answer: { status: 'wait', untilMs }, next }
+  const freedBy = slots.length < usable ? undefined : slots[slots.length - Math.max(usable, 1)]
+  const freeAtMs = freedBy ? freedBy.grantedAtMs + countedMs : nowMs
+  // Nothing tells when the last waiting caller is served: look again a few times a window.
+  const soonestMs = isBehind || freeAtMs === nowMs ? nowMs + Math.max(1, request.windowMs / 10) : 0
+  const untilMs = Math.max(bucket.blockedUntilMs, freeAtMs, isBlocked ? 0 : soonestMs)
+  return { answer: { status: 'wait', untilMs, waiting }, next }
 }
 
 /** @see {@link TokenStore.penalize} */

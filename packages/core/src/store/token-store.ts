@@ -138,11 +138,19 @@ export interface TakeBudgetRequest {
   readonly priority: 'caller' | 'background'
   /** How many slots of the window are kept free of background work. */
   readonly reserve: number
+  /** Who asks: a random id of the token manager, the same in all its requests. */
+  readonly member: string
+  /** How many callers of this member will still be waiting for a slot when this request has been granted. */
+  readonly waiting: number
 }
 
-export type TakeBudgetAnswer =
+export type TakeBudgetAnswer = {
+  /** Callers known to wait for a slot in the whole fleet, the asking one not counted. */
+  readonly waiting: number
+} & (
   | { readonly status: 'granted'; readonly validUntilMs: number }
   | { readonly status: 'wait'; readonly untilMs: number }
+)
 
 export interface StoreWatcher {
   /**
@@ -208,7 +216,8 @@ export interface TokenStore {
 
   /**
    * Takes one request from the budget that all processes share. No window of `windowMs` ever holds more than
-   * `limit` sends, however late within `slotMs` a slot is used.
+   * `limit` sends, however late within `slotMs` a slot is used. Background work is granted nothing while a
+   * caller of any member waits. `wait.untilMs` is the earliest instant at which asking again can succeed.
    */
   takeBudget(request: TakeBudgetRequest): Promise<Timed<TakeBudgetAnswer>>
 

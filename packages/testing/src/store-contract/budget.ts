@@ -10,6 +10,8 @@ const base: Omit<TakeBudgetRequest, 'slot'> = {
   slotMs: 50,
   priority: 'caller',
   reserve: 0,
+  member: 'member-1',
+  waiting: 0,
 }
 /** Nothing is freed within a case. */
 const still: Partial<TakeBudgetRequest> = { windowMs: long }
@@ -89,6 +91,35 @@ export const budgetChecks: ContractChecks = {
     assert.equal((await take(world.store, background)).status, 'wait')
     assert.equal((await take(world.store, caller)).status, 'granted')
     assert.equal((await take(world.store, caller)).status, 'wait')
+  },
+
+  'takeBudget: grants background work nothing while a caller of any member waits': async (world) => {
+    const background = { ...still, limit: 4, member: 'member-2', priority: 'background' } as const
+    const caller = { ...still, limit: 2 }
+    await take(world.store, { ...caller, slot: 'a' })
+    await take(world.store, { ...caller, slot: 'b', waiting: 5 })
+    const behind = await take(world.store, background)
+    assert.deepEqual([behind.status, behind.waiting], ['wait', 5])
+    assert.ok(behind.status === 'wait' && behind.untilMs > behind.nowMs)
+    // One of the five is refused and waits on; then all of them are served or gone.
+    assert.equal((await take(world.store, { ...caller, waiting: 4 })).status, 'wait')
+    assert.equal((await take(world.store, background)).waiting, 5)
+    assert.equal((await take(world.store, { ...caller, slot: 'b' })).status, 'granted')
+    assert.equal((await take(world.store, background)).status, 'granted')
+  },
+
+  'takeBudget: adds up who waits in all members': async (world) => {
+    const second = await world.second()
+    await take(world.store, { ...still, waiting: 7 })
+    const answer = await take(second, { ...still, member: 'member-2', waiting: 3 })
+    assert.equal(answer.waiting, 10)
+    assert.equal((await take(world.store, still)).waiting, 3)
+  },
+
+  'takeBudget: forgets who waited and never came back': async (world) => {
+    await take(world.store, { waiting: 7 })
+    await world.pass(2 * (base.windowMs + base.slotMs) + 1)
+    assert.equal((await take(world.store, { member: 'member-2' })).waiting, 0)
   },
 
   'takeBudget: tells background work when enough is free for it': async (world) => {
