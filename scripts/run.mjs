@@ -40,6 +40,9 @@ if (major[0] < 20 || (major[0] === 20 && major[1] < 19)) {
 
 const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
 
+// Ctrl-C is for the step that runs: it ends in its own order, and its exit code is ours.
+process.on('SIGINT', () => {})
+
 function run(command, commandArgs, options = {}) {
   const done = spawnSync(command, commandArgs, { cwd: root, stdio: 'inherit', env, ...options })
   if (done.error) throw done.error

@@ -31,6 +31,12 @@ export type EvergrantEvent =
     })
   /** The refresh token was sent and no reply was read. */
   | (OfLink & { readonly type: 'grant.outcome_unknown'; readonly reason: string })
+  /** Keep-alive is behind: at this pace the grant lapses before its turn comes. `planRenewals` tells why. */
+  | (OfLink & {
+      readonly type: 'grant.renewal_late'
+      readonly overdueMs: number
+      readonly lapsesInMs: number
+    })
   /** The grant is dead: the user must authorize again. */
   | (OfLink & { readonly type: 'grant.reauthorization_required'; readonly reason: string })
   /** An API refused a token of this link. */

@@ -9,11 +9,13 @@ export {
 export type { EventListener, EvergrantEvent } from './events.js'
 export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
 export { createTokenManager } from './manager/create-token-manager.js'
+export type { KeepAliveOptions } from './manager/keep-alive.js'
 export type { TokenManagerOptions } from './manager/options.js'
 export type * from './manager/token-manager.js'
 export { type OAuth2ProviderOptions, oauth2Provider } from './provider/oauth2-provider.js'
 export { type PassolutionOptions, passolution } from './provider/passolution.js'
 export type { BudgetFacts, ProviderFacts, RefusalShape } from './provider/provider.js'
+export { planRenewals, type RenewalPlan, type RenewalPlanInput } from './rotation/plan-renewals.js'
 export { defaultTimings, type Timings } from './rotation/timings.js'
 export {
   type BudgetBucket,
@@ -23,6 +25,7 @@ export {
   penalizeStep,
   takeBudgetStep,
 } from './store/budget-steps.js'
+export { type EscrowedStore, escrowed } from './store/escrowed-store.js'
 export {
   acquireStep,
   armStep,

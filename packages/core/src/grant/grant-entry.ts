@@ -34,7 +34,9 @@ export interface GrantEntry {
   failures: number
   /** Attempts of this process that have ended, whatever the store still says of them. */
   readonly ended: Set<string>
-  /** A successor that the store does not have yet. */
+  /** A successor was read and the store has not said yet that it has it. */
+  inHand: boolean
+  /** The store could not take it; callers of this process work with it already. */
   uncommitted: boolean
   /** Touched since the cache last looked for something to forget. */
   used: boolean
@@ -58,6 +60,7 @@ export function createGrantEntry(key: GrantKey): GrantEntry {
     quiet: undefined,
     failures: 0,
     ended: new Set(),
+    inHand: false,
     uncommitted: false,
     used: true,
   }

@@ -10,6 +10,7 @@ import { askStore } from './ask-store.js'
 import { closeManager } from './close-manager.js'
 import { authorizationRequest, exchangeCode } from './exchange-code.js'
 import { createHandOut } from './hand-out.js'
+import { createKeepAlive } from './keep-alive.js'
 import { contextFrom, type TokenManagerOptions } from './options.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
 import { keepStoredToken, saveNewChain } from './save-grant.js'
@@ -28,6 +29,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
   const { ctx, settings } = contextFrom(options)
   const handOut = createHandOut(ctx, settings.clientCredentials)
   const watch = watchStore(ctx)
+  const keepAlive = createKeepAlive(ctx, settings.clientCredentials)
   const provider = ctx.facts.id
 
   function open(grantId: string): GrantKey {
@@ -127,9 +129,18 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       return { removed: true, atProvider: await revokeAtProvider(ctx, decodeTokens(answer.record)) }
     },
 
+    start({ sweepIntervalMs = 1_000 } = {}) {
+      checkNumber('sweepIntervalMs', sweepIntervalMs, { min: 1 })
+      if (ctx.lifecycle.closing) throw new EvergrantError('CLOSED', 'The token manager is closed')
+      watch.begin()
+      keepAlive.start(sweepIntervalMs)
+    },
+
     async close() {
       if (ctx.lifecycle.closing) return
-      await closeManager(ctx, settings.closeTimeoutMs)
+      const closed = closeManager(ctx, settings.closeTimeoutMs)
+      await keepAlive.stop()
+      await closed
       await watch.end()
     },
   }

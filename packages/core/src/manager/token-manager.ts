@@ -1,4 +1,5 @@
 import type { AccessToken } from '../access-token.js'
+import type { KeepAliveOptions } from './keep-alive.js'
 
 /** How long a caller is ready to wait. Ending the wait never ends the rotation others wait for. */
 export interface WaitOptions {
@@ -164,6 +165,15 @@ export interface TokenManager {
 
   /** Removes the grant here, then revokes its tokens at the provider (RFC 7009) where it can. */
   revoke(grantId: string): Promise<RevokeResult>
+
+  /**
+   * Begins to renew grants that nobody asks for, before they lapse: in the background share of the budget, each
+   * grant by one process of the fleet. Ends with {@link TokenManager.close}; does not keep the process running.
+   *
+   * @throws TypeError for a bad option
+   * @throws EvergrantError `CLOSED`
+   */
+  start(options?: KeepAliveOptions): void
 
   /**
    * Ends the manager: takes no new calls, lets rotations whose token was sent finish, and stores what they

@@ -49,7 +49,7 @@ interface Queued {
 }
 
 /** Kept free for callers who wait: a tenth of every window. */
-const RESERVED_SHARE = 0.1
+export const RESERVED_SHARE = 0.1
 
 /** Slots and transit make windows longer, so neither may be more than this part of them. */
 const SMALL_PART = 1 / 100

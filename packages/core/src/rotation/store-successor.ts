@@ -25,6 +25,7 @@ export async function storeSuccessor(
   const { link, attempt } = hold
   const startedAt = markNow(ctx.clock)
   const request = { ...link, attempt, next }
+  entry.inHand = true
   for (let failures = 1; ; failures++) {
     const asked = await tryStore(ctx, (store) => store.commit(request))
     if (asked instanceof EvergrantError) {
@@ -35,6 +36,7 @@ export async function storeSuccessor(
       await rotation.progress.pause(retryMs)
       continue
     }
+    entry.inHand = false
     entry.uncommitted = false
     const { answer } = asked
     if (answer.status === 'missing') {

@@ -10,7 +10,7 @@ import { isToken } from './parse-reply.js'
 const MAX_LIFETIME_MS = 100 * 365.25 * 24 * 3600 * 1000
 
 /** Renewal falls between these shares of the lifetime, at a point that is each grant's own. */
-const RENEW_FROM = 0.62
+export const RENEW_FROM = 0.62
 const RENEW_SPREAD = 0.09
 
 /**

@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createTokenManager,
+  EvergrantError,
+  escrowed,
+  memoryStore,
+  oauth2Provider,
+  type TokenStore,
+} from '@evergrant/core'
+import { sqliteStore } from '@evergrant/store-sqlite'
+import { type AuthorizationServer, startAuthorizationServer, storeContract } from '@evergrant/testing'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type GatedStore, gatedStore } from './gated-store.js'
+import { shortTimings } from './small-fleet.js'
+
+describe('escrowed(memory, memory) keeps the contract', () => {
+  const cases = storeContract({
+    async open() {
+      let offsetMs = 0
+      const now = () => Date.now() + offsetMs
+      const remote = memoryStore({ now })
+      const local = memoryStore({ now })
+      return {
+        store: escrowed(remote, local),
+        openSecond: async () => escrowed(remote, local),
+        advance: (ms: number) => {
+          offsetMs += ms
+        },
+        close: async () => {},
+      }
+    },
+  })
+  it.each(cases.map(({ name, run }) => [name, run] as const))('%s', async (_, run) => run())
+})
+
+const key = { provider: 'p', grantId: 'g' }
+const down = new EvergrantError('STORE_UNAVAILABLE', 'away')
+
+let server: AuthorizationServer
+let folder: string
+let remote: GatedStore
+let remoteInner: TokenStore
+let closing: (() => Promise<void>)[]
+
+beforeEach(async () => {
+  server = await startAuthorizationServer({ preset: 'oidcProvider' })
+  folder = mkdtempSync(join(tmpdir(), 'evergrant-'))
+  remoteInner = memoryStore()
+  remote = gatedStore(remoteInner)
+  closing = []
+})
+
+afterEach(async () => {
+  remote.away = false
+  for (const close of closing.reverse()) await close().catch(() => {})
+  await server.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A process of this machine: its own handle on the remote store and on the escrow file. */
+function processOn(store: TokenStore) {
+  const local = sqliteStore({ path: join(folder, 'escrow.db') })
+  const { clientId, clientSecret, tokenEndpoint } = server
+  const kept = escrowed(store, local)
+  const tokens = createTokenManager({
+    provider: oauth2Provider({ id: 'p', clientId, clientSecret, tokenEndpoint }),
+    store: kept,
+    timings: shortTimings,
+    closeTimeoutMs: 300,
+  })
+  closing.push(
+    () => local.close(),
+    () => tokens.close(),
+  )
+  return { tokens, kept, local }
+}
+
+describe('a successor in escrow', () => {
+  it('is stored by another process of the machine when its reader died before the remote commit', async () => {
+    const reader = processOn(remote)
+    await reader.tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+    const commit = remote.hold('commit', 'before')
+    void reader.tokens.getAccessToken('g').catch(() => {})
+    // The escrow has answered; from here on the reader never does anything again.
+    await commit.arrived
+    const other = processOn(remoteInner)
+    const token = await other.tokens.getAccessToken('g')
+    expect(token.generation).toBe(2)
+    expect(server.ledger.tokenRequests()).toHaveLength(1)
+    expect(server.ledger.doubleSpends()).toHaveLength(0)
+  })
+
+  it('is stored by recover() at the next start', async () => {
+    const reader = processOn(remote)
+    await reader.tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+    const commit = remote.hold('commit', 'before')
+    void reader.tokens.getAccessToken('g').catch(() => {})
+    await commit.arrived
+    const restarted = processOn(remoteInner)
+    expect(await restarted.kept.recover()).toBe(1)
+    expect((await remoteInner.load(key)).record?.generation).toBe(2)
+    expect(await restarted.kept.recover()).toBe(0)
+  })
+
+  it('brings back what a remote store forgot', async () => {
+    const reader = processOn(remote)
+    await reader.tokens.saveGrant('g', server.issueGrant())
+    const before = (await remoteInner.load(key)).record
+    await reader.tokens.getAccessToken('g', { forceRefresh: true })
+    // A failover to a replica that has not seen the commit.
+    const forgetful = memoryStore()
+    if (!before) throw new Error('nothing was stored')
+    await forgetful.save({ ...before, generation: 1 })
+    const other = processOn(forgetful)
+    const token = await other.tokens.getAccessToken('g')
+    expect(token.generation).toBe(2)
+    expect((await forgetful.load(key)).record?.generation).toBe(2)
+    expect(server.ledger.tokenRequests()).toHaveLength(1)
+  })
+
+  it('does not undo a newer authorization', async () => {
+    const reader = processOn(remote)
+    await reader.tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+    const commit = remote.hold('commit', 'before')
+    void reader.tokens.getAccessToken('g').catch(() => {})
+    await commit.arrived
+    const other = processOn(remoteInner)
+    const saved = await other.tokens.saveGrant('g', server.issueGrant())
+    await other.kept.recover()
+    expect((await remoteInner.load(key)).record).toMatchObject({ chain: saved.chain, generation: 1 })
+    expect((await other.tokens.getAccessToken('g')).chain).toBe(saved.chain)
+  })
+
+  it('reaches the remote store although the local disk fails', async () => {
+    const { clientId, clientSecret, tokenEndpoint } = server
+    const broken: TokenStore = { ...memoryStore(), save: () => Promise.reject(down) }
+    const tokens = createTokenManager({
+      provider: oauth2Provider({ id: 'p', clientId, clientSecret, tokenEndpoint }),
+      store: escrowed(remote, broken),
+    })
+    await tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+    expect((await tokens.getAccessToken('g')).generation).toBe(2)
+    expect((await remoteInner.load(key)).record?.generation).toBe(2)
+    await tokens.close()
+  })
+})

@@ -1,0 +1,175 @@
+import type {
+  AcquireAnswer,
+  CommitRequest,
+  GrantLink,
+  GrantRecord,
+  SaveRequest,
+  Timed,
+  TokenStore,
+} from './token-store.js'
+
+/** A remote store whose successors are on this machine's disk before they travel. */
+export interface EscrowedStore extends TokenStore {
+  /**
+   * Brings what a process of this machine read, and could not store before it ended, into the remote store.
+   * Happens by itself for every grant that is used; call it at start so that idle grants need not wait for that.
+   *
+   * @returns how many successors were stored
+   * @throws EvergrantError `STORE_UNAVAILABLE`
+   */
+  recover(): Promise<number>
+}
+
+/** Name under which the local store keeps what is in escrow: no provider of the application. */
+const ESCROW = 'evergrant escrow'
+
+/** What lies in escrow: the very request that the remote store shall get. */
+type Held =
+  | { readonly kind: 'commit'; readonly request: CommitRequest }
+  | { readonly kind: 'save'; readonly request: SaveRequest }
+
+/**
+ * Closes the gap between reading a successor and the remote commit: it is written to `local`, a durable store on
+ * this machine's disk (such as `sqliteStore`), first. Every process of the machine that shares `local` stores what
+ * another one left behind, at the first use of the grant; nobody waits for the lease of a process that died.
+ *
+ * A successor stays in escrow until the next one is stored, so that a remote store that forgets its last writes
+ * (a failover) gets them back. Survives `kill -9` from the moment at which `local` has answered; before that lie
+ * the milliseconds between socket and disk.
+ *
+ * When `local` fails, the remote store is written all the same: then the gap is open, and nothing is worse.
+ *
+ * Secrets lie in `local` as they come. To keep them sealed in both, seal outside: `sealed(escrowed(remote, local))`.
+ *
+ * @param remote - where the fleet keeps its grants
+ * @param local - a durable store on this machine; its file may be shared by all processes of the machine
+ */
+export function escrowed(remote: TokenStore, local: TokenStore): EscrowedStore {
+  /** Two places for each grant: generation n lies safe while n + 1 is on its way. */
+  const place = ({ provider, grantId, generation }: GrantLink): { provider: string; grantId: string } => ({
+    provider: ESCROW,
+    grantId: JSON.stringify([provider, grantId, generation % 2]),
+  })
+
+  /** `renewAtMs` makes what is not yet stored findable by the local store's index. */
+  async function hold(held: Held, stored: boolean): Promise<void> {
+    const { chain, attempt, generation } = placeOf(held)
+    await local.save({
+      ...place({ ...held.request, generation }),
+      // A new chain for each state: the local store treats a repeated chain as a repeated save.
+      chain: `${chain} ${generation} ${attempt} ${stored ? 'stored' : 'held'}`,
+      generation: 1,
+      secret: JSON.stringify(held),
+      expiresAtMs: null,
+      renewAtMs: stored ? null : 0,
+    })
+  }
+
+  async function heldAt(link: GrantLink): Promise<Held | undefined> {
+    const { record } = await local.load(place(link))
+    return record && (JSON.parse(record.secret) as Held)
+  }
+
+  function markStored(held: Held): void {
+    // Only spares a look at the next start; if it fails, that look finds it stored.
+    hold(held, true).catch(() => {})
+  }
+
+  /** Whether the remote store took it. */
+  async function bring(held: Held): Promise<boolean> {
+    if (held.kind === 'commit') return (await remote.commit(held.request)).status === 'committed'
+    // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
+    const { record } = await remote.load(held.request)
+    if (record?.state === 'live') return false
+    await remote.save(held.request)
+    return true
+  }
+
+  /** A local disk that fails must not keep the successor from the remote store. */
+  async function holdIfPossible(held: Held): Promise<void> {
+    await hold(held, false).catch(() => {})
+  }
+
+  /** The successor of this link, if a process of this machine read one and could not store it. */
+  async function recoverSuccessor(link: GrantLink): Promise<Timed<{ record: GrantRecord }> | undefined> {
+    const held = await heldAt({ ...link, generation: link.generation + 1 })
+    if (held?.kind !== 'commit') return undefined
+    const { chain, generation } = held.request
+    if (chain !== link.chain || generation !== link.generation) return undefined
+    const answer = await remote.commit(held.request)
+    if (answer.status === 'missing') return undefined
+    if (answer.status === 'committed') markStored(held)
+    return { record: answer.record, nowMs: answer.nowMs }
+  }
+
+  return {
+    async load(key) {
+      const answer = await remote.load(key)
+      if (!answer.record) return answer
+      return (await recoverSuccessor(answer.record)) ?? answer
+    },
+
+    async save(request) {
+      const held: Held = { kind: 'save', request }
+      await holdIfPossible(held)
+      const answer = await remote.save(request)
+      markStored(held)
+      return answer
+    },
+
+    async acquire(request) {
+      const answer: Timed<AcquireAnswer> = await remote.acquire(request)
+      if (answer.status !== 'acquired' && answer.status !== 'busy') return answer
+      // Also while another holds the lease: if it died, its successor is here; if it lives, this is its own commit.
+      const recovered = await recoverSuccessor(request)
+      return recovered ? { status: 'superseded', ...recovered } : answer
+    },
+
+    async commit(request) {
+      const held: Held = { kind: 'commit', request }
+      await holdIfPossible(held)
+      const answer = await remote.commit(request)
+      if (answer.status === 'committed') markStored(held)
+      else await local.remove(place({ ...request, generation: request.generation + 1 }))
+      return answer
+    },
+
+    async remove(key) {
+      const removed = await remote.remove(key)
+      for (const generation of [0, 1]) await local.remove(place({ ...key, chain: '', generation }))
+      return removed
+    },
+
+    async recover() {
+      let brought = 0
+      for (;;) {
+        const { keys } = await local.claimDue({ provider: ESCROW, beforeMs: 0, limit: 100, holdMs: 60_000 })
+        for (const key of keys) {
+          const { record } = await local.load(key)
+          if (!record) continue
+          const held = JSON.parse(record.secret) as Held
+          if (await bring(held)) brought += 1
+          await hold(held, true)
+        }
+        if (keys.length < 100) return brought
+      }
+    },
+
+    arm: (request) => remote.arm(request),
+    release: (request) => remote.release(request),
+    fail: (request) => remote.fail(request),
+    replaceSecret: (request) => remote.replaceSecret(request),
+    takeBudget: (request) => remote.takeBudget(request),
+    penalize: (request) => remote.penalize(request),
+    claimDue: (request) => remote.claimDue(request),
+    list: (request) => remote.list(request),
+    ...(remote.watch && { watch: (watcher) => remote.watch?.(watcher) as Promise<() => Promise<void>> }),
+  }
+}
+
+function placeOf(held: Held): { chain: string; attempt: string; generation: number } {
+  const { chain, generation } = held.request
+  return held.kind === 'commit'
+    ? { chain, attempt: held.request.attempt, generation: generation + 1 }
+    : { chain, attempt: 'save', generation }
+}
