@@ -18,3 +18,9 @@ export interface Report {
   readonly failures: readonly string[]
   readonly rotations: number
 }
+
+/** Stop at this step of the store; nothing given: run through. */
+export interface FreezeOrder {
+  readonly step?: string
+  readonly when?: 'before' | 'after'
+}

@@ -10,10 +10,7 @@ export interface Worker {
 
 /** Starts a worker from source and waits until it takes orders. */
 export async function startWorker(setup: WorkerSetup): Promise<Worker> {
-  const child = fork(new URL('./worker.ts', import.meta.url), [JSON.stringify(setup)], {
-    execArgv: ['--conditions=@evergrant/source', '--import=tsx'],
-  })
-  await once(child, 'message')
+  const child = await startProcess('./worker.ts', setup)
   return {
     child,
     async run(order) {
@@ -29,4 +26,13 @@ export async function startWorker(setup: WorkerSetup): Promise<Worker> {
       await exited
     },
   }
+}
+
+/** Runs one of the programs of this folder from source, and waits until it says that it is ready. */
+export async function startProcess(program: string, setup: WorkerSetup): Promise<ChildProcess> {
+  const child = fork(new URL(program, import.meta.url), [JSON.stringify(setup)], {
+    execArgv: ['--conditions=@evergrant/source', '--import=tsx'],
+  })
+  await once(child, 'message')
+  return child
 }
