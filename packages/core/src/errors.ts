@@ -20,6 +20,7 @@ export type EvergrantErrorCode =
   | 'BODY_NOT_REPLAYABLE'
   | 'UNCOMMITTED_SUCCESSOR'
   | 'CLOSED'
+  | 'UNEXPECTED'
 
 export interface EvergrantErrorDetails {
   /** The grant concerned. */

@@ -12,7 +12,7 @@ export interface GrantCache {
   entries(): Iterable<GrantEntry>
 }
 
-export function createGrantCache(maxEntries: number): GrantCache {
+export function createGrantCache(maxEntries: number, killsOldToken: boolean): GrantCache {
   const entries = new Map<string, GrantEntry>()
 
   /** Second chance: who was used since the last round goes to the end; hot lookups write one boolean. */
@@ -40,7 +40,7 @@ export function createGrantCache(maxEntries: number): GrantCache {
       const existing = entries.get(key.grantId)
       if (existing) return existing
       if (entries.size >= maxEntries) makeRoom()
-      const entry = createGrantEntry(key)
+      const entry = createGrantEntry(key, killsOldToken)
       entries.set(key.grantId, entry)
       return entry
     },

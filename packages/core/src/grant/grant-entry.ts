@@ -3,13 +3,15 @@ import type { EvergrantError } from '../errors.js'
 import type { ManagerContext } from '../manager/context.js'
 import { freshUntilMs } from '../rotation/freshness.js'
 import type { Rotation } from '../rotation/rotation.js'
-import type { GrantKey, GrantLink, GrantRecord } from '../store/token-store.js'
+import type { GrantKey, GrantLink, GrantRecord, ReleaseOutcome } from '../store/token-store.js'
 import type { Mark } from '../time/clock.js'
 import { type KnownGrant, knowGrant } from './grant-tokens.js'
 
 /** What this process knows and does of one grant. */
 export interface GrantEntry {
   readonly key: GrantKey
+  /** The provider kills an access token when its successor is issued. */
+  readonly killsOldToken: boolean
   known: KnownGrant | undefined
   /** Store clock of the answer that `known` came with, and how many questions had been asked by then. */
   knownAtMs: number
@@ -21,8 +23,10 @@ export interface GrantEntry {
   rotation: Rotation | undefined
   /** A notice named a link that is not ours, or answers crossed: look before handing out. */
   stale: boolean
-  /** How many questions had been asked when it became stale: only a later one can mend it. */
+  /** How many questions had been asked when it became stale: only a later one can mend it ... */
   staleAfter: number
+  /** ... or the very link that the notice named. */
+  noticed: GrantLink | undefined
   /** An API refused the token of the known link. */
   rejected: boolean
   /** Last look at the store because of a 401. */
@@ -32,6 +36,10 @@ export interface GrantEntry {
   /** No rotation in the background for this long. */
   quiet: { readonly at: Mark; readonly forMs: number } | undefined
   failures: number
+  /** Our attempt until its bytes leave: a step whose answer was lost is repeated with the same id. */
+  attempt: string | undefined
+  /** A release that the store has not answered yet. */
+  unreleased: (GrantLink & { readonly attempt: string; readonly outcome: ReleaseOutcome }) | undefined
   /** Attempts of this process that have ended, whatever the store still says of them. */
   readonly ended: Set<string>
   /** A successor was read and the store has not said yet that it has it. */
@@ -42,9 +50,10 @@ export interface GrantEntry {
   used: boolean
 }
 
-export function createGrantEntry(key: GrantKey): GrantEntry {
+export function createGrantEntry(key: GrantKey, killsOldToken: boolean): GrantEntry {
   return {
     key,
+    killsOldToken,
     known: undefined,
     knownAtMs: 0,
     knownAfter: 0,
@@ -54,11 +63,14 @@ export function createGrantEntry(key: GrantKey): GrantEntry {
     rotation: undefined,
     stale: false,
     staleAfter: 0,
+    noticed: undefined,
     rejected: false,
     lookedAt: undefined,
     failure: undefined,
     quiet: undefined,
     failures: 0,
+    attempt: undefined,
+    unreleased: undefined,
     ended: new Set(),
     inHand: false,
     uncommitted: false,
@@ -100,6 +112,7 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
   const known = entry.known?.record
   const same = known !== undefined && isSameLink(known, record)
   const mayHaveCrossed = from.order <= entry.knownAfter
+  if (same && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'same'
   if (known !== undefined && !same) {
     if (known.chain === record.chain) {
       if (record.generation < known.generation) return mayHaveCrossed ? 'outdated' : 'rolled-back'
@@ -111,7 +124,8 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
   entry.known = knowGrant(record)
   entry.knownAtMs = from.nowMs
   entry.knownAfter = questions.asked
-  if (from.order > entry.staleAfter) entry.stale = false
+  if (from.order > entry.staleAfter || (entry.noticed && isSameLink(entry.noticed, record)))
+    entry.stale = false
   if (!same) {
     entry.rejected = false
     entry.failure = undefined
@@ -140,7 +154,10 @@ export function prepare(entry: GrantEntry): void {
 
 /** The token at hand is known to be bad, or about to be, and its replacement is on the way. */
 export function isReplacing(entry: GrantEntry): boolean {
-  return entry.rotation !== undefined && (entry.rejected || entry.rotation.killsOldToken)
+  const { killsOldToken } = entry
+  const { rotation, known } = entry
+  if (rotation === undefined || known === undefined) return false
+  return entry.rejected || (killsOldToken && rotation.hasSent(known.record))
 }
 
 /** A notice of the store: wakes whoever waits, and marks what is known as stale if it names another link. */
@@ -148,6 +165,9 @@ export function notice(questions: Questions, entry: GrantEntry, link: GrantLink)
   const known = entry.known?.record
   const older = known?.chain === link.chain && link.generation <= known.generation
   const news = known !== undefined && !older
-  if (news) markStale(questions, entry)
+  if (news) {
+    entry.noticed = link
+    markStale(questions, entry)
+  }
   entry.rotation?.wake(news ? 'news' : 'lease-free')
 }

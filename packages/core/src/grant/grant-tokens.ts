@@ -9,6 +9,8 @@ export interface GrantTokens {
   readonly accessToken: Secret | undefined
   readonly refreshToken: Secret | undefined
   readonly scope: string | undefined
+  /** The access token's whole life, as its reply said; what is left of it is another matter. */
+  readonly lifetimeMs: number | undefined
 }
 
 /** The form in which tokens lie in `record.secret`: OAuth's own names. The only place that writes it. */
@@ -17,6 +19,7 @@ export function encodeTokens(tokens: GrantTokens): string {
     access_token: tokens.accessToken?.reveal(),
     refresh_token: tokens.refreshToken?.reveal(),
     scope: tokens.scope,
+    lifetime_ms: tokens.lifetimeMs,
     grant_type: tokens.grantType === 'client_credentials' ? tokens.grantType : undefined,
   })
 }
@@ -41,6 +44,7 @@ export function decodeTokens(record: Pick<GrantRecord, 'secret' | 'grantId'>): G
     accessToken: secret('access_token'),
     refreshToken: secret('refresh_token'),
     scope: text('scope'),
+    lifetimeMs: typeof parsed.lifetime_ms === 'number' ? parsed.lifetime_ms : undefined,
   }
 }
 

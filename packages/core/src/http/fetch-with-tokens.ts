@@ -46,7 +46,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const signal = init?.signal ?? request?.signal
     const wait = { signal, timeoutMs }
     const token = await tokens.getAccessToken(await grantOf(grantId, url, method), wait)
-    const isStream = init?.body instanceof ReadableStream
+    const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is what is left for the replay.
     const copy = request?.body && init?.body === undefined ? request.clone() : request
     const first = await send(copy ?? input, withToken(init, headers, token))
@@ -55,10 +55,18 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
       if (copy !== request) await request?.body?.cancel()
       return first
     }
-    const next = await tokens.reportRejected(token, wait)
+    // A redirect to elsewhere went without the token: that 401 says nothing about it.
+    if (first.redirected && !tokens.isApiUrl(first.url)) return first
+    let next: AccessToken | undefined
+    try {
+      next = await tokens.reportRejected(token, wait)
+    } catch (error) {
+      await first.body?.cancel()
+      throw error
+    }
     if (!next) return first
     await first.body?.cancel()
-    if (isStream) {
+    if (!canReplay) {
       const message = 'The API refused the token, and the body was a stream that can be sent only once'
       throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { grantId: token.grantId })
     }
@@ -74,9 +82,30 @@ function grantOf(
   return typeof grantId === 'string' ? grantId : grantId({ url, method })
 }
 
+/** What `fetch` reads without using it up; anything else (streams, iterators) can be sent once. */
+function isReplayable(body: unknown): boolean {
+  return (
+    typeof body === 'string' ||
+    body instanceof URLSearchParams ||
+    body instanceof FormData ||
+    body instanceof Blob ||
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body)
+  )
+}
+
 /** The token sits only in this private copy, never in what the application passed in. */
 function withToken(init: RequestInit | undefined, given: Headers, token: AccessToken): RequestInit {
   const headers = new Headers(given)
-  headers.set('authorization', `Bearer ${token.reveal()}`)
+  try {
+    headers.set('authorization', `Bearer ${token.reveal()}`)
+  } catch {
+    // The runtime's error would quote the token.
+    const message = 'The access token has characters that no HTTP header can carry'
+    throw new EvergrantError('INVALID_REPLY', message, {
+      grantId: token.grantId,
+      reason: 'unusable_access_token',
+    })
+  }
   return { ...init, headers }
 }

@@ -17,6 +17,7 @@ export interface ClientPause {
 
 export function createClientPause(clock: Clock, chance: Chance, probeMs: number): ClientPause {
   let failures = 0
+  let probing = false
   let since: Mark = markNow(clock)
   let lastsMs = 0
   const begin = (ms: number): number => {
@@ -31,15 +32,21 @@ export function createClientPause(clock: Clock, chance: Chance, probeMs: number)
       if (leftMs > 0) return leftMs
       // A probe whose outcome never comes makes room for the next after this long.
       begin(probeMs)
+      probing = true
       return 0
     },
     rejected() {
+      // Requests that were under way together are one failure.
+      const leftMs = lastsMs - elapsedMs(clock, since)
+      if (failures > 0 && !probing && leftMs > 0) return leftMs
+      probing = false
       failures += 1
       return begin(backoffMs('client', failures, chance))
     },
     accepted() {
       const ended = failures > 0
       failures = 0
+      probing = false
       return ended
     },
   }

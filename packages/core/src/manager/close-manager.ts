@@ -9,27 +9,28 @@ import type { ManagerContext } from './context.js'
  */
 export async function closeManager(ctx: ManagerContext, timeoutMs: number): Promise<void> {
   const { lifecycle, clock } = ctx
-  lifecycle.closing = true
-  const work: Promise<unknown>[] = [...lifecycle.pending]
-  const entries = [...ctx.grants.entries()].filter((entry) => entry.rotation)
-  for (const entry of entries) {
-    entry.rotation?.wake('news')
-    if (entry.rotation) work.push(entry.rotation.done)
+  const rotations = [...lifecycle.rotations]
+  const wakeAll = (): void => {
+    for (const rotation of rotations) rotation.wake('news')
   }
+  lifecycle.closing = true
+  wakeAll()
+  const work = [...rotations.map((rotation) => rotation.done), ...lifecycle.exchanges.keys()]
   let timer: unknown
   const timeout = new Promise<'late'>((resolve) => {
     timer = clock.setTimeout(() => resolve('late'), clampTimer(timeoutMs))
   })
-  const finished = Promise.allSettled(work)
-  const outcome = await Promise.race([finished, timeout])
+  const outcome = await Promise.race([Promise.allSettled(work), timeout])
   clock.clearTimeout(timer)
   if (outcome !== 'late') return
+  // What has sent its token and is not stored may be lost; what has sent nothing loses nothing by going.
+  const unstored = rotations
+    .filter(({ entry, ...rotation }) => entry.inHand || (entry.known && rotation.hasSent(entry.known.record)))
+    .map(({ entry }) => entry.key.grantId)
+  const grantIds = [...new Set([...unstored, ...lifecycle.exchanges.values()])]
   lifecycle.abandoned = true
-  const grantIds = entries.filter((entry) => entry.inHand).map((entry) => entry.key.grantId)
-  for (const entry of entries) entry.rotation?.wake('news')
-  if (grantIds.length > 0) {
-    const message = 'Successors were read and could not be stored: their grants may be lost'
-    throw new EvergrantError('UNCOMMITTED_SUCCESSOR', message, { grantIds })
-  }
-  // What is still under way has sent nothing, or waits for a store that does not answer: nothing is lost by going.
+  wakeAll()
+  if (grantIds.length === 0) return
+  const message = 'Successors were read, or under way, and could not be stored: their grants may be lost'
+  throw new EvergrantError('UNCOMMITTED_SUCCESSOR', message, { grantIds })
 }

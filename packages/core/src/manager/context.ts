@@ -3,6 +3,7 @@ import type { EvergrantEvent } from '../events.js'
 import type { GrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
 import type { Budget } from '../rotation/budget.js'
+import type { Rotation } from '../rotation/rotation.js'
 import type { Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import type { Clock } from '../time/clock.js'
@@ -31,6 +32,7 @@ export interface ManagerContext {
 export interface Lifecycle {
   closing: boolean
   abandoned: boolean
-  /** Work that close() waits for, besides rotations. */
-  readonly pending: Set<Promise<unknown>>
+  readonly rotations: Set<Rotation>
+  /** Code exchanges, and the grants they are for. */
+  readonly exchanges: Map<Promise<unknown>, string>
 }

@@ -1,20 +1,22 @@
 import { checkId, checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import { linkOf } from '../grant/grant-entry.js'
-import { decodeTokens } from '../grant/grant-tokens.js'
-import type { GrantKey, GrantSummary } from '../store/token-store.js'
+import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
+import type { GrantKey, GrantRecord, GrantSummary, TokenPair } from '../store/token-store.js'
+import { createAbortHub } from '../time/abort-hub.js'
 import { type Patience, startPatience } from '../time/patience.js'
 import { hasTokens } from '../token-endpoint/parse-reply.js'
-import { checkTokenType, successorPair } from '../token-endpoint/successor.js'
+import { checkBearer, successorPair } from '../token-endpoint/successor.js'
 import { askStore } from './ask-store.js'
+import { authorizationRequest } from './authorization-request.js'
 import { closeManager } from './close-manager.js'
-import { authorizationRequest, exchangeCode } from './exchange-code.js'
+import { exchangeCode } from './exchange-code.js'
 import { createHandOut } from './hand-out.js'
 import { createKeepAlive } from './keep-alive.js'
 import { contextFrom, type TokenManagerOptions } from './options.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
-import { keepStoredToken, saveNewChain } from './save-grant.js'
-import type { GrantStatus, TokenManager, WaitOptions } from './token-manager.js'
+import { saveKeepingRefreshToken, saveNewChain } from './save-grant.js'
+import type { GrantStatus, RevokeResult, TokenManager, WaitOptions } from './token-manager.js'
 import { watchStore } from './watch-store.js'
 
 /**
@@ -31,6 +33,8 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
   const watch = watchStore(ctx)
   const keepAlive = createKeepAlive(ctx, settings.clientCredentials)
   const provider = ctx.facts.id
+  const aborts = createAbortHub()
+  let closed: Promise<void> | undefined
 
   function open(grantId: string): GrantKey {
     checkId('grantId', grantId)
@@ -41,7 +45,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
   function patienceFor({ signal, timeoutMs }: WaitOptions, what: string): Patience {
     if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, { min: 0 })
-    return startPatience(ctx.clock, { timeoutMs: timeoutMs ?? settings.timeoutMs, signal, what })
+    return startPatience(ctx.clock, aborts, { timeoutMs: timeoutMs ?? settings.timeoutMs, signal, what })
   }
 
   return {
@@ -82,15 +86,20 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       if (typeof reply !== 'object' || reply === null || !hasTokens(reply)) {
         throw optionError('reply', 'must have an access_token or a refresh_token')
       }
-      checkTokenType(reply)
+      checkBearer(reply)
       if (receivedAtMs !== undefined) checkNumber('receivedAtMs', receivedAtMs, { min: 0 })
       const patience = patienceFor({}, 'The lease of the stored grant')
-      const previous =
-        keepRefreshToken && !reply.refresh_token ? await keepStoredToken(ctx, key, patience) : undefined
+      // The lifetime is kept on the store's clock, so that one must have been read.
+      if (!ctx.storeClock.isKnown()) await askStore(ctx, (store) => store.load(key))
       const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
       const sentAtMs = ctx.storeClock.now() - ageMs
-      const context = { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs } as const
-      return statusOf(await saveNewChain(ctx, key, successorPair(reply, context), ctx.chance.id()))
+      const pairFrom = (previous?: GrantTokens): TokenPair =>
+        successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
+      const kept =
+        keepRefreshToken && !reply.refresh_token
+          ? await saveKeepingRefreshToken(ctx, key, pairFrom, patience)
+          : undefined
+      return statusOf(kept ?? (await saveNewChain(ctx, key, pairFrom(), ctx.chance.id())))
     },
 
     authorizationUrl: (request) => authorizationRequest(ctx.facts, request),
@@ -126,7 +135,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       }
       if (!answer.record) return { removed: false, atProvider: 'unsupported' }
       ctx.emit({ type: 'grant.removed', provider, grantId })
-      return { removed: true, atProvider: await revokeAtProvider(ctx, decodeTokens(answer.record)) }
+      return { removed: true, atProvider: await revokeStored(answer.record) }
     },
 
     start({ sweepIntervalMs = 1_000 } = {}) {
@@ -136,13 +145,30 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       keepAlive.start(sweepIntervalMs)
     },
 
-    async close() {
-      if (ctx.lifecycle.closing) return
-      const closed = closeManager(ctx, settings.closeTimeoutMs)
-      await keepAlive.stop()
-      await closed
-      await watch.end()
+    close() {
+      closed ??= close()
+      return closed
     },
+  }
+
+  /** What is removed stays removed, whatever comes of its revocation. */
+  async function revokeStored(record: GrantRecord): Promise<RevokeResult['atProvider']> {
+    try {
+      return await revokeAtProvider(ctx, decodeTokens(record))
+    } catch {
+      // Its secret cannot be read, or the client cannot authenticate: the result says that it failed.
+      return 'failed'
+    }
+  }
+
+  async function close(): Promise<void> {
+    const finished = closeManager(ctx, settings.closeTimeoutMs)
+    try {
+      await keepAlive.stop()
+      await finished
+    } finally {
+      await watch.end()
+    }
   }
 }
 

@@ -1,72 +1,22 @@
-import {
-  AuthorizationResponseError,
-  calculatePKCECodeChallenge,
-  generateRandomCodeVerifier,
-  generateRandomState,
-  validateAuthResponse,
-} from 'oauth4webapi'
-import { optionError } from '../check-options.js'
 import { EvergrantError, type EvergrantErrorCode } from '../errors.js'
-import type { ProviderFacts } from '../provider/provider.js'
+import { decodeTokens } from '../grant/grant-tokens.js'
 import { backoffMs } from '../rotation/backoff.js'
 import type { NoSlot, Slot } from '../rotation/budget.js'
-import type { GrantKey, GrantRecord } from '../store/token-store.js'
+import type { GrantKey, GrantRecord, TokenPair } from '../store/token-store.js'
 import { createAlarm } from '../time/alarm.js'
 import { remainingMs } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
 import { classifyReply } from '../token-endpoint/classify-reply.js'
 import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
-import { checkTokenType, successorPair } from '../token-endpoint/successor.js'
+import { checkBearer, successorPair } from '../token-endpoint/successor.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
 import { askStore } from './ask-store.js'
+import { checkExchange, codeFrom } from './authorization-callback.js'
 import type { ManagerContext } from './context.js'
+import { revokeAtProvider } from './revoke-at-provider.js'
 import { saveNewChain } from './save-grant.js'
-import type { AuthorizationRequest, AuthorizationUrlOptions, ExchangeCodeOptions } from './token-manager.js'
-
-/** @see RFC 6749 section 4.1.1, RFC 7636 section 4.3 */
-export async function authorizationRequest(
-  facts: ProviderFacts,
-  options: AuthorizationUrlOptions,
-): Promise<AuthorizationRequest> {
-  if (facts.authorizationEndpoint === undefined) {
-    throw optionError('provider.authorizationEndpoint', 'is needed to send users to the provider')
-  }
-  const codeVerifier = generateRandomCodeVerifier()
-  const state = generateRandomState()
-  const url = new URL(facts.authorizationEndpoint)
-  const scope = options.scope ?? facts.scope
-  for (const [name, value] of Object.entries(options.parameters ?? {})) url.searchParams.set(name, value)
-  url.searchParams.set('client_id', facts.clientId)
-  url.searchParams.set('redirect_uri', options.redirectUri)
-  url.searchParams.set('response_type', 'code')
-  if (scope !== undefined) url.searchParams.set('scope', scope)
-  url.searchParams.set('state', state)
-  url.searchParams.set('code_challenge', await calculatePKCECodeChallenge(codeVerifier))
-  url.searchParams.set('code_challenge_method', 'S256')
-  return { url: url.href, state, codeVerifier }
-}
-
-/** Checks the redirect that brought the user back and takes the code out of it. */
-function codeFrom(facts: ProviderFacts, { callback, state }: ExchangeCodeOptions): string {
-  const parameters =
-    callback instanceof URLSearchParams ? callback : new URL(callback, 'http://localhost').searchParams
-  const failed = (reason: string): EvergrantError =>
-    new EvergrantError('AUTHORIZATION_FAILED', 'The authorization did not succeed', { reason })
-  try {
-    const client = { client_id: facts.clientId }
-    const checked = validateAuthResponse({ issuer: facts.issuer }, client, parameters, state)
-    const code = checked.get('code')
-    if (code) return code
-  } catch (error) {
-    if (error instanceof AuthorizationResponseError && /^[a-z_]{1,40}$/.test(error.error)) {
-      throw failed(error.error)
-    }
-    // The library's error quotes the parameters, the code among them: only our words pass.
-    throw failed(parameters.get('state') === state ? 'invalid_callback' : 'state_mismatch')
-  }
-  throw failed('no_code')
-}
+import type { ExchangeCodeOptions } from './token-manager.js'
 
 /**
  * Exchanges the code and stores the grant. Detached from its caller once the code is sent: a reply that was
@@ -80,9 +30,10 @@ export async function exchangeCode(
   options: ExchangeCodeOptions,
   patience: Patience,
 ): Promise<GrantRecord> {
+  checkExchange(options)
   const code = codeFrom(ctx.facts, options)
   // With the store away the exchange fails here, before the code is spent.
-  await patience.wait(askStore(ctx, (store) => store.load(key)))
+  const { answer: before } = await patience.wait(askStore(ctx, (store) => store.load(key)))
   const work = exchange(
     ctx,
     key,
@@ -92,11 +43,12 @@ export async function exchangeCode(
       redirect_uri: options.redirectUri,
       code_verifier: options.codeVerifier,
     },
+    before.record,
     patience,
   )
-  ctx.lifecycle.pending.add(work)
+  ctx.lifecycle.exchanges.set(work, key.grantId)
   // A caller who left does not make the failure an unhandled one; who waits still sees it.
-  work.catch(() => {}).finally(() => ctx.lifecycle.pending.delete(work))
+  work.catch(() => {}).finally(() => ctx.lifecycle.exchanges.delete(work))
   return patience.wait(work)
 }
 
@@ -104,6 +56,7 @@ async function exchange(
   ctx: ManagerContext,
   key: GrantKey,
   parameters: Readonly<Record<string, string>>,
+  before: GrantRecord | undefined,
   patience: Patience,
 ): Promise<GrantRecord> {
   const { requestTimeoutMs } = ctx.timings
@@ -117,17 +70,17 @@ async function exchange(
     connectTimeoutMs: requestTimeoutMs,
     requestTimeoutMs,
     async release(ended) {
-      if (slot.kind === 'granted' && slot.valid && remainingMs(ctx.clock, slot.valid) <= 0)
+      if (slot.kind === 'granted' && remainingMs(ctx.clock, slot.valid) <= 0)
         slot = await ctx.budget.exchange(slot)
       sentAtMs = ctx.storeClock.now()
-      return slot.kind === 'granted' && !ended()
+      return slot.kind === 'granted' && !ended() && !ctx.lifecycle.closing
     },
   })
+  if (result.kind === 'not-sent' && ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   if (result.kind === 'not-sent') throw exchangeError('PROVIDER_UNAVAILABLE', result.reason)
   if (result.kind === 'unknown') throw exchangeError('OUTCOME_UNKNOWN', result.reason)
   await checkReply(ctx, result.reply)
   const { members } = result.reply
-  checkTokenType(members)
   const context = {
     key,
     facts: ctx.facts,
@@ -136,10 +89,33 @@ async function exchange(
     sentAtMs,
   } as const
   const pair = successorPair(members, context)
+  try {
+    checkBearer(members)
+  } catch (error) {
+    // The code is spent: what it brought, and nobody can use, is not left lying about at the provider.
+    await revokeAtProvider(ctx, decodeTokens({ ...pair, grantId: key.grantId }))
+    throw error
+  }
+  return saveUntilStored(ctx, key, pair, before)
+}
+
+/** As a successor is: the code is spent, so this pair is all there is. A newer authorization wins over it. */
+async function saveUntilStored(
+  ctx: ManagerContext,
+  key: GrantKey,
+  pair: TokenPair,
+  before: GrantRecord | undefined,
+): Promise<GrantRecord> {
   const chain = ctx.chance.id()
   const alarm = createAlarm(ctx.clock)
   for (let failures = 1; ; failures++) {
     try {
+      if (failures > 1) {
+        // The first answer may have been lost, and others may have authorized since.
+        const { answer } = await askStore(ctx, (store) => store.load(key))
+        const isNewer = answer.record && ![chain, before?.chain].includes(answer.record.chain)
+        if (answer.record && isNewer) return answer.record
+      }
       return await saveNewChain(ctx, key, pair, chain)
     } catch (error) {
       if (ctx.lifecycle.abandoned) throw exchangeError('UNCOMMITTED_SUCCESSOR', 'store_unavailable')

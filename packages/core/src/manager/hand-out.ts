@@ -38,6 +38,8 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
     if (mustLook || (entry.stale && !entry.uncommitted)) {
       try {
         await load(entry, patience)
+        // That look may have begun before the notice of something newer came.
+        if (entry.stale && !entry.uncommitted) await load(entry, patience)
       } catch (error) {
         const known = entry.known as KnownGrant | undefined
         const serveKnown = known?.record.state === 'live' && isEvergrantError(error, 'STORE_UNAVAILABLE')
@@ -60,7 +62,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
   /** Joins the rotation in progress or starts one; fails at once if its next try comes too late for this caller. */
   async function rotate(entry: GrantEntry, forced: boolean, patience: Patience): Promise<void> {
     const { failure } = entry
-    if (!entry.rotation && failure) {
+    if (failure) {
       const leftMs = failure.forMs - elapsedMs(ctx.clock, failure.at)
       if (leftMs > patience.leftMs()) throw again(failure.error, leftMs)
     }
@@ -123,6 +125,8 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
   ): Promise<AccessToken | undefined> {
     const wanted = { minValidityMs: undefined, forceRefresh: false }
     for (;;) {
+      const dead = entry.known?.record.state === 'dead' ? entry.known : undefined
+      if (dead && !mayLook(entry)) throw reauthorizationRequired(dead)
       const known = await current(entry, patience)
       if (!isSameToken(known, rejected)) return token(entry, wanted, patience)
       reject(entry, rejected)

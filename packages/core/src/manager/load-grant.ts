@@ -1,6 +1,7 @@
 import { EvergrantError } from '../errors.js'
 import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
 import { encodeTokens } from '../grant/grant-tokens.js'
+import { startRotation } from '../rotation/rotation.js'
 import { askStore } from './ask-store.js'
 import type { ManagerContext } from './context.js'
 
@@ -39,6 +40,7 @@ async function load(
       accessToken: undefined,
       refreshToken: undefined,
       scope: own.scope,
+      lifetimeMs: undefined,
     })
     const empty = {
       secret,
@@ -59,7 +61,11 @@ async function load(
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })
   }
-  // A store that lost writes is dealt with by the next rotation; what we have is newer and stays.
   const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
+  if (adoption === 'rolled-back' && !entry.uncommitted) {
+    // What we have is newer and stays; a rotation finds the same, and brings it back into the store.
+    entry.stale = false
+    if (!entry.rotation && !ctx.lifecycle.closing) startRotation(ctx, entry, false)
+  }
   if (adoption === 'adopted') ctx.emit({ type: 'grant.adopted', ...linkOf(record) })
 }

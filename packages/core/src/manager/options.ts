@@ -77,12 +77,13 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     budget: createBudget(parts),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    grants: createGrantCache(maxCachedGrants),
+    grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
-    lifecycle: { closing: false, abandoned: false, pending: new Set() },
+    lifecycle: { closing: false, abandoned: false, rotations: new Set(), exchanges: new Map() },
     emit(event) {
       try {
-        onEvent?.(event)
+        const returned: unknown = onEvent?.(event)
+        if (returned instanceof Promise) returned.catch(() => {})
       } catch {
         // Promised in EventListener: an observer cannot break a rotation, and there is nobody to tell.
       }

@@ -23,35 +23,48 @@ export async function saveNewChain(
   )
   const entry = ctx.grants.ensure(key)
   adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
+  // Who waited for the old authorization's rotation has what it wants.
+  entry.rotation?.progress.serveWaiters()
   entry.rotation?.wake('news')
   ctx.emit({ type: 'grant.saved', ...linkOf(answer.record) })
   return answer.record
 }
 
 /**
- * The stored refresh token, for an authorization whose reply has none. Taken under the lease and with no send
- * under way, so that it is not one that a rotation is spending right now.
+ * Gives the stored grant another access token and keeps its refresh token, for a reply that has none. A commit,
+ * for it must not undo what a rotation stores meanwhile; under the lease and with no send under way, so that the
+ * kept token is not one that is being spent right now.
+ *
+ * @returns `undefined` when nothing is stored that could be kept
  */
-export async function keepStoredToken(
+export async function saveKeepingRefreshToken(
   ctx: ManagerContext,
   key: GrantKey,
+  pairFrom: (previous: GrantTokens) => TokenPair,
   patience: Patience,
-): Promise<GrantTokens | undefined> {
+): Promise<GrantRecord | undefined> {
   const attempt = ctx.chance.id()
   const alarm = createAlarm(ctx.clock)
   for (;;) {
     const { answer: loaded } = await askStore(ctx, (store) => store.load(key))
-    if (!loaded.record) return undefined
+    if (loaded.record?.state !== 'live') return undefined
+    const link = linkOf(loaded.record)
     const { leaseMs: ttlMs, maxHoldMs } = ctx.timings
-    const request = { ...linkOf(loaded.record), attempt, ttlMs, maxHoldMs }
-    const { answer } = await askStore(ctx, (store) => store.acquire(request))
-    if (answer.status === 'superseded' && answer.record.state === 'dead') return undefined
+    const { answer } = await askStore(ctx, (store) => store.acquire({ ...link, attempt, ttlMs, maxHoldMs }))
     if (answer.status === 'acquired') {
-      if (answer.record.attempts.length === 0) return decodeTokens(answer.record)
-      const release = { ...linkOf(loaded.record), attempt, outcome: 'not-sent' } as const
-      await askStore(ctx, (store) => store.release(release))
-      const message = 'The stored refresh token was sent with unknown outcome: it cannot be kept'
-      throw new EvergrantError('OUTCOME_UNKNOWN', message, { grantId: key.grantId })
+      if (answer.record.attempts.length > 0) {
+        await askStore(ctx, (store) => store.release({ ...link, attempt, outcome: 'not-sent' }))
+        const message = 'The stored refresh token was sent with unknown outcome: it cannot be kept'
+        throw new EvergrantError('OUTCOME_UNKNOWN', message, { grantId: key.grantId })
+      }
+      const next = pairFrom(decodeTokens(answer.record))
+      const committed = await askStore(ctx, (store) => store.commit({ ...link, attempt, next }))
+      if (committed.answer.status === 'committed') {
+        const { record, nowMs } = committed.answer
+        adopt(ctx.questions, ctx.grants.ensure(key), record, { nowMs, order: committed.order })
+        ctx.emit({ type: 'grant.saved', ...linkOf(record) })
+        return record
+      }
     }
     await patience.wait(alarm.wait(backoffMs('store', 1, ctx.chance)))
   }

@@ -1,6 +1,10 @@
 import { markStale, notice } from '../grant/grant-entry.js'
 import type { StoreWatcher } from '../store/token-store.js'
+import { elapsedMs, type Mark, markNow } from '../time/clock.js'
 import type { ManagerContext } from './context.js'
+
+/** How long after a failure the store is asked again for its notices. */
+const TRY_AGAIN_MS = 10_000
 
 /** Listens to the store's notices from the first call on, where the store has them. */
 export interface StoreWatch {
@@ -10,6 +14,8 @@ export interface StoreWatch {
 
 export function watchStore(ctx: ManagerContext): StoreWatch {
   let stop: Promise<(() => Promise<void>) | undefined> | undefined
+
+  let failedAt: Mark | undefined
 
   const watcher: StoreWatcher = {
     changed(link) {
@@ -25,13 +31,22 @@ export function watchStore(ctx: ManagerContext): StoreWatch {
     },
   }
 
+  async function subscribe(): Promise<(() => Promise<void>) | undefined> {
+    try {
+      return await ctx.store.watch?.(watcher)
+    } catch {
+      // Waiting still works by looking again, only slower; a later call tries anew.
+      ctx.emit({ type: 'store.watch_failed', provider: ctx.facts.id })
+      failedAt = markNow(ctx.clock)
+      stop = undefined
+      return undefined
+    }
+  }
+
   return {
     begin() {
-      stop ??= ctx.store.watch?.(watcher).catch(() => {
-        // Waiting still works by looking again; only slower.
-        ctx.emit({ type: 'store.watch_failed', provider: ctx.facts.id })
-        return undefined
-      })
+      if (failedAt && elapsedMs(ctx.clock, failedAt) < TRY_AGAIN_MS) return
+      stop ??= subscribe()
     },
     async end() {
       const unwatch = await stop

@@ -49,6 +49,13 @@ export interface OAuth2ProviderOptions {
   readonly dangerouslyAllowHttp?: boolean
 }
 
+/** A typo here would silently mean the less careful choice. */
+const CHOICES = {
+  requestFormat: ['form', 'json'],
+  reuse: ['refused', 'revokes-grant'],
+  oldAccessToken: ['lives-on', 'dies'],
+} as const
+
 function clientAuthentication(options: OAuth2ProviderOptions): ClientAuth {
   const { clientAuthentication: chosen, clientSecret } = options
   if (typeof chosen === 'function') return chosen
@@ -80,8 +87,22 @@ export function oauth2Provider(options: OAuth2ProviderOptions): ProviderFacts {
     const url = options[name]
     return url === undefined ? undefined : checkEndpoint(name, url, insecure)
   }
-  for (const name of ['reuseIntervalMs', 'refreshTokenLifetimeMs', 'accessTokenLifetimeMs'] as const) {
-    if (options[name] !== undefined) checkNumber(name, options[name], { min: 0 })
+  if (options.reuseIntervalMs !== undefined)
+    checkNumber('reuseIntervalMs', options.reuseIntervalMs, { min: 0 })
+  for (const name of ['refreshTokenLifetimeMs', 'accessTokenLifetimeMs'] as const) {
+    if (options[name] !== undefined) checkNumber(name, options[name], { min: 1_000 })
+  }
+  for (const [name, allowed] of Object.entries(CHOICES) as [keyof typeof CHOICES, readonly string[]][]) {
+    const value = options[name]
+    if (value !== undefined && !allowed.includes(value))
+      throw optionError(name, `must be one of ${allowed.join(', ')}`)
+  }
+  for (const { error, containing } of options.refusals ?? []) {
+    if (typeof error !== 'string' || error === '')
+      throw optionError('refusals', 'need the error code they match')
+    if (containing && (typeof containing.member !== 'string' || !containing.anyOf?.length)) {
+      throw optionError('refusals', "with 'containing' need a member and at least one text")
+    }
   }
   const { budget } = options
   if (budget) {
@@ -107,6 +128,8 @@ export function oauth2Provider(options: OAuth2ProviderOptions): ProviderFacts {
     accessTokenLifetimeMs: options.accessTokenLifetimeMs,
     budget: budget && Object.freeze({ limit: budget.limit, windowMs: budget.windowMs }),
     budgetKey: options.budgetKey ?? tokenEndpoint,
-    apiOrigins: Object.freeze((options.apiOrigins ?? []).map((origin) => new URL(origin).origin)),
+    apiOrigins: Object.freeze(
+      (options.apiOrigins ?? []).map((url) => new URL(checkEndpoint('apiOrigins', url, insecure)).origin),
+    ),
   })
 }

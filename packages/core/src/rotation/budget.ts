@@ -4,11 +4,11 @@ import type { ManagerContext } from '../manager/context.js'
 import { createAlarm } from '../time/alarm.js'
 import { elapsedMs, type Mark, type Validity } from '../time/clock.js'
 
-/** One request to the provider's token endpoint; `valid` undefined: the provider states no limit. */
+/** One request to the provider's token endpoint. */
 export interface Slot {
   readonly kind: 'granted'
   readonly id: string
-  readonly valid: Validity | undefined
+  readonly valid: Validity
 }
 
 export type NoSlot =
@@ -93,7 +93,7 @@ export function createBudget(ctx: BudgetContext): Budget {
       return { kind: 'stopped', why: 'budget', forMs }
     }
     const valid = { untilMs: answer.validUntilMs, nowMs: answer.nowMs, askedAt }
-    return { kind: 'granted', id, valid: facts.budget ? valid : undefined }
+    return { kind: 'granted', id, valid }
   }
 
   /** With all callers of the fleet served in turn, a window's worth at a time. */

@@ -42,7 +42,8 @@ export function judge(known: KnownGrant, wanted: Wanted, at: Circumstances): Ver
   const isUnwanted = wanted.notLink?.chain === record.chain && wanted.notLink.generation === record.generation
   const longEnough = leftMs >= (wanted.minValidityMs ?? mandatoryWindowMs(known))
   if (longEnough && !isUnwanted && !at.replacing) {
-    const due = renewable && record.renewAtMs !== null && record.renewAtMs <= at.nowMs
+    const moderate = !(wasRotated(known, tokens.grantType) && isRecent(known, at))
+    const due = renewable && moderate && record.renewAtMs !== null && record.renewAtMs <= at.nowMs
     return due ? 'use-and-renew' : 'use'
   }
   // Something better is wanted; whether it may be had is a matter of the refresh token and of moderation.
@@ -61,7 +62,8 @@ export function validityLeftMs({ record }: KnownGrant, nowMs: number): number {
 }
 
 /** The access token's whole life; `undefined` where the provider does not say. */
-export function lifetimeOf({ record }: KnownGrant): number | undefined {
+export function lifetimeOf({ record, tokens }: KnownGrant): number | undefined {
+  if (tokens.lifetimeMs !== undefined) return tokens.lifetimeMs
   const life = record.expiresAtMs === null ? 0 : record.expiresAtMs - record.committedAtMs
   return life > 0 ? life : undefined
 }

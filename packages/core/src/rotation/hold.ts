@@ -1,3 +1,4 @@
+import { EvergrantError } from '../errors.js'
 import type { GrantEntry } from '../grant/grant-entry.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -14,7 +15,10 @@ export interface Hold {
   lease: Validity
 }
 
-/** Never fails: with the store away the lease runs out by itself, and the attempt is known here as ended. */
+/**
+ * Never fails: with the store away the lease runs out by itself, and the release is repeated before this process
+ * asks for the lease again.
+ */
 export async function release(
   ctx: ManagerContext,
   entry: GrantEntry,
@@ -22,5 +26,19 @@ export async function release(
   outcome: ReleaseOutcome,
 ): Promise<void> {
   entry.ended.add(attempt)
-  await tryStore(ctx, (store) => store.release({ ...link, attempt, outcome }))
+  entry.unreleased = { ...link, attempt, outcome }
+  await finishRelease(ctx, entry)
+}
+
+/** Repeats a release that was not answered. Returns the failure, if it still is not. */
+export async function finishRelease(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+): Promise<EvergrantError | undefined> {
+  const { unreleased } = entry
+  if (!unreleased) return undefined
+  const asked = await tryStore(ctx, (store) => store.release(unreleased))
+  if (asked instanceof EvergrantError) return asked
+  if (entry.unreleased === unreleased) entry.unreleased = undefined
+  return undefined
 }

@@ -1,15 +1,16 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, linkOf, type Origin } from '../grant/grant-entry.js'
+import { adopt, type GrantEntry, isSameLink, linkOf, type Origin } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import type { GrantRecord } from '../store/token-store.js'
+import { remainingMs } from '../time/clock.js'
 import { classifyReply, type ReplyMeaning } from '../token-endpoint/classify-reply.js'
 import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { successorPair } from '../token-endpoint/successor.js'
 import { backoffMs } from './backoff.js'
 import { judge, lifetimeOf, validityLeftMs } from './freshness.js'
-import { type Hold, release } from './hold.js'
+import { finishRelease, type Hold, release } from './hold.js'
 import { decideReplay } from './replay-rule.js'
 import { restoreLink } from './restore-link.js'
 import type { Rotation } from './rotation.js'
@@ -20,11 +21,14 @@ import {
   outcomeUnknown,
   type RotationStep,
   storeAway,
+  unexpected,
 } from './rotation-step.js'
 import { type ArmedReply, type Stopped, sendArmed } from './send-armed.js'
 import { settle } from './settle.js'
 import { storeSuccessor } from './store-successor.js'
 import { type Timings, timingsFor } from './timings.js'
+
+const LATE = 'The token endpoint or the store was too slow for the lease'
 
 /** Waiting for another holder, we look again at least this often: a notice may be lost. */
 const LOOK_AGAIN_MS = 1_000
@@ -44,7 +48,10 @@ export async function rotateOnce(
 
   const life = { lifetimeMs: lifetimeOf(known), reuseIntervalMs: ctx.facts.reuseIntervalMs }
   const timings = timingsFor(ctx.timings, life)
-  const attempt = ctx.chance.id()
+  const unfinished = await finishRelease(ctx, entry)
+  if (unfinished) return storeAway(ctx, entry, unfinished)
+  entry.attempt ??= ctx.chance.id()
+  const { attempt } = entry
   const link = linkOf(known.record)
   const request = { ...link, attempt, ttlMs: timings.leaseMs, maxHoldMs: timings.maxHoldMs }
   const asked = await tryStore(ctx, (store) => store.acquire(request))
@@ -86,7 +93,9 @@ async function rotateHeld(
     return { kind: 'moved' }
   }
   const nowMs = ctx.storeClock.now()
-  const { attempts, sends } = known.record
+  const { sends } = known.record
+  // Our own attempt may be written down though its answer was lost; no byte of it has left.
+  const attempts = known.record.attempts.filter((each) => each.id !== hold.attempt)
   const isUser = known.tokens.grantType === 'refresh_token'
   if (isUser) {
     const tokenWorks = known.accessToken !== undefined && !entry.rejected && validityLeftMs(known, nowMs) > 0
@@ -116,7 +125,14 @@ async function send(
     await release(ctx, entry, hold, 'not-sent')
     return clientRejected(entry, pausedMs)
   }
-  const result = await sendArmed(ctx, rotation, hold, known, maxSends)
+  let result: Awaited<ReturnType<typeof sendArmed>>
+  try {
+    result = await sendArmed(ctx, rotation, hold, known, maxSends)
+  } catch (error) {
+    // Before the connection: a client authentication that threw, say.
+    await release(ctx, entry, hold, 'not-sent')
+    return unexpected(entry, error)
+  }
   switch (result.kind) {
     case 'stopped':
       return stopped(ctx, entry, hold, result)
@@ -130,8 +146,10 @@ async function send(
       })
     }
     case 'unknown':
+      entry.attempt = undefined
       return lost(ctx, entry, hold, result.reason)
     case 'reply':
+      entry.attempt = undefined
       return conclude(ctx, entry, rotation, hold, known, result)
   }
 }
@@ -150,8 +168,11 @@ async function stopped(
     case 'store':
       return storeAway(ctx, entry, stop.error)
     case 'not-holder':
-    case 'late':
       return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
+    case 'late': {
+      const afterMs = backoffMs('notSent', entry.failures + 1, ctx.chance)
+      return failed('PROVIDER_UNAVAILABLE', LATE, entry, { reason: 'late', afterMs })
+    }
     case 'exhausted':
       return outcomeUnknown(
         entry,
@@ -187,7 +208,9 @@ async function conclude(
       return storeSuccessor(ctx, entry, rotation, hold, next)
     }
     case 'refused':
-      return refused(ctx, entry, hold, meaning.reason)
+      // Credentials of the client's own are asked for again; nobody can authorize them anew.
+      if (known.tokens.grantType === 'client_credentials') return trouble(ctx, entry, hold, meaning.reason)
+      return refused(ctx, entry, rotation, hold, meaning.reason)
     case 'unspent':
       return unspent(ctx, entry, hold, meaning, reply)
     case 'unknown':
@@ -198,33 +221,51 @@ async function conclude(
       ctx.emit({ type: 'client.rejected', provider: ctx.facts.id, retryAfterMs: Math.round(retryAfterMs) })
       return clientRejected(entry, retryAfterMs)
     }
-    case 'trouble': {
-      // Counted as a send: a firewall's answer says nothing of what lies behind it.
-      await release(ctx, entry, hold, 'lost')
-      const afterMs = reply.retryAfterMs ?? backoffMs('trouble', entry.failures + 1, ctx.chance)
-      const { reason } = meaning
-      return failed('PROVIDER_UNAVAILABLE', 'The token endpoint gave no usable answer', entry, {
-        reason,
-        afterMs,
-      })
-    }
+    case 'trouble':
+      return trouble(ctx, entry, hold, meaning.reason, reply.retryAfterMs)
   }
+}
+
+async function trouble(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  hold: Hold,
+  reason: string,
+  retryAfterMs = 0,
+): Promise<RotationStep> {
+  // Counted as a send: a firewall's answer says nothing of what lies behind it.
+  await release(ctx, entry, hold, 'lost')
+  const afterMs = Math.max(retryAfterMs, backoffMs('trouble', entry.failures + 1, ctx.chance))
+  return failed('PROVIDER_UNAVAILABLE', 'The token endpoint gave no usable answer', entry, {
+    reason,
+    afterMs,
+  })
 }
 
 async function refused(
   ctx: ManagerContext,
   entry: GrantEntry,
+  rotation: Rotation,
   hold: Hold,
   reason: string,
 ): Promise<RotationStep> {
   const request = { ...hold.link, attempt: hold.attempt, reason }
-  const asked = await tryStore(ctx, (store) => store.fail(request))
-  if (asked instanceof EvergrantError) return storeAway(ctx, entry, asked)
+  let asked = await tryStore(ctx, (store) => store.fail(request))
+  // What the provider said is worth repeating as long as we may say it: else the token would be sent again.
+  for (let failures = 1; asked instanceof EvergrantError; failures++) {
+    if (remainingMs(ctx.clock, hold.lease) <= 0 || ctx.lifecycle.abandoned) {
+      await release(ctx, entry, hold, 'refused')
+      return storeAway(ctx, entry, asked)
+    }
+    await rotation.progress.pause(backoffMs('store', failures, ctx.chance))
+    asked = await tryStore(ctx, (store) => store.fail(request))
+  }
   const { answer } = asked
   switch (answer.status) {
     case 'failed': {
       const { known } = entry
-      if (known) entry.known = { ...known, record: { ...known.record, state: 'dead', reason } }
+      if (known && isSameLink(known.record, hold.link))
+        entry.known = { ...known, record: { ...known.record, state: 'dead', reason } }
       ctx.emit({ type: 'grant.reauthorization_required', ...hold.link, reason })
       return { kind: 'moved' }
     }
@@ -246,8 +287,9 @@ async function unspent(
   reply: TokenEndpointReply,
 ): Promise<RotationStep> {
   const { limited, reason } = meaning
-  const afterMs =
-    reply.retryAfterMs ?? backoffMs(limited ? 'limited' : 'notSent', entry.failures + 1, ctx.chance)
+  // Told how long, we wait that long; told zero or nothing, our own backoff still applies.
+  const kind = limited && reply.retryAfterMs === undefined ? 'limited' : 'notSent'
+  const afterMs = Math.max(reply.retryAfterMs ?? 0, backoffMs(kind, entry.failures + 1, ctx.chance))
   if (limited) await ctx.budget.silence(afterMs)
   await release(ctx, entry, hold, 'not-sent')
   return limited

@@ -1,4 +1,4 @@
-import { EvergrantError } from '../errors.js'
+import { EvergrantError, isEvergrantError } from '../errors.js'
 import type { GrantEntry } from '../grant/grant-entry.js'
 import type { ManagerContext } from '../manager/context.js'
 import { backoffMs } from './backoff.js'
@@ -11,31 +11,29 @@ export type RotationStep =
   | { readonly kind: 'busy'; readonly forMs: number }
   /** The fleet's budget is used up: queue for a slot, or come back after this long. */
   | { readonly kind: 'crowded'; readonly forMs: number }
-  /** It failed and may work after `afterMs`; `giveUp`: nobody should wait for that. */
-  | {
-      readonly kind: 'failed'
-      readonly error: EvergrantError
-      readonly afterMs: number
-      readonly giveUp: boolean
-    }
+  | FailedStep
+
+/** It failed and may work after `afterMs`; `giveUp`: nobody should wait for that. */
+export interface FailedStep {
+  readonly kind: 'failed'
+  readonly error: EvergrantError
+  readonly afterMs: number
+  readonly giveUp: boolean
+}
 
 export function failed(
   code: EvergrantError['code'],
   message: string,
   entry: GrantEntry,
   details: { readonly reason?: string; readonly afterMs: number; readonly giveUp?: boolean },
-): Extract<RotationStep, { kind: 'failed' }> {
+): FailedStep {
   const { reason, afterMs, giveUp = false } = details
   const { grantId } = entry.key
   const error = new EvergrantError(code, message, { grantId, reason, retryAfterMs: Math.ceil(afterMs) })
   return { kind: 'failed', error, afterMs, giveUp }
 }
 
-export function storeAway(
-  ctx: ManagerContext,
-  entry: GrantEntry,
-  error: EvergrantError,
-): Extract<RotationStep, { kind: 'failed' }> {
+export function storeAway(ctx: ManagerContext, entry: GrantEntry, error: EvergrantError): FailedStep {
   return { kind: 'failed', error, afterMs: backoffMs('store', entry.failures + 1, ctx.chance), giveUp: false }
 }
 
@@ -49,7 +47,7 @@ export function outcomeUnknown(
   return failed('OUTCOME_UNKNOWN', message, entry, { reason, afterMs, giveUp })
 }
 
-export function budgetUsedUp(entry: GrantEntry, afterMs: number): Extract<RotationStep, { kind: 'failed' }> {
+export function budgetUsedUp(entry: GrantEntry, afterMs: number): FailedStep {
   const message = 'The request budget of the token endpoint is used up'
   return failed('RATE_LIMITED', message, entry, { reason: 'budget', afterMs })
 }
@@ -58,6 +56,17 @@ export function clientRejected(entry: GrantEntry, afterMs: number): RotationStep
   const message = 'The provider refuses the client credentials: check client id and secret'
   return failed('CLIENT_REJECTED', message, entry, { reason: 'invalid_client', afterMs, giveUp: true })
 }
+
+/** Something threw that must not: a defect of ours, or of a store, a clock or a client authentication. */
+export function unexpected(entry: GrantEntry, error: unknown): FailedStep {
+  if (isEvergrantError(error)) return { kind: 'failed', error, afterMs: UNEXPECTED_RETRY_MS, giveUp: true }
+  const name = error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : undefined
+  const message = 'Something that a rotation depends on threw'
+  const details = { afterMs: UNEXPECTED_RETRY_MS, giveUp: true, ...(name !== undefined && { reason: name }) }
+  return failed('UNEXPECTED', message, entry, details)
+}
+
+const UNEXPECTED_RETRY_MS = 5_000
 
 export function closed(entry: GrantEntry): RotationStep {
   return failed('CLOSED', 'The token manager is closed', entry, { afterMs: 0, giveUp: true })

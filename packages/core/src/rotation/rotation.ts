@@ -1,24 +1,26 @@
-import { isEvergrantError } from '../errors.js'
-import { type GrantEntry, prepare } from '../grant/grant-entry.js'
+import { type GrantEntry, isSameLink, prepare } from '../grant/grant-entry.js'
 import type { ManagerContext } from '../manager/context.js'
+import type { GrantLink } from '../store/token-store.js'
 import { createAlarm } from '../time/alarm.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
 import type { Slot, Ticket } from './budget.js'
 import { rotateOnce } from './rotate-once.js'
-import { budgetUsedUp, type RotationStep, storeAway } from './rotation-step.js'
+import { budgetUsedUp, type FailedStep, storeAway, unexpected } from './rotation-step.js'
+import { createWaiters } from './waiters.js'
 
 /** The one rotation of a grant in this process. No caller's abort stops it; every caller may leave it. */
 export interface Rotation {
-  /** Resolves when it is over, however it ended. */
+  readonly entry: GrantEntry
+  /** Resolves when it is over, however it ended. Never rejects. */
   readonly done: Promise<void>
   /** Rotate even if the token turns out to be fresh. */
   forced: boolean
-  /** The token was sent and the provider kills the access token before it. */
-  readonly killsOldToken: boolean
+  /** The refresh token of this link was sent, its outcome is not known yet. */
+  hasSent(link: Pick<GrantLink, 'chain' | 'generation'>): boolean
   /** Resolves when the grant has moved on; rejects with why it did not. */
   join(patience: Patience): Promise<void>
-  /** Called by the rotation itself. */
+  /** Called by the rotation's own steps. */
   readonly progress: RotationProgress
   /** `lease-free`: it may be our turn. `news`: the store holds another link, or the manager is closing. */
   wake(reason: 'lease-free' | 'news'): void
@@ -26,7 +28,8 @@ export interface Rotation {
 
 export interface RotationProgress {
   isAwaited(): boolean
-  tokenSent(): void
+  /** From here on the access token of this link may be dead; `undefined`: the outcome is known. */
+  tokenSent(link: GrantLink | undefined): void
   /** Lets callers go on although the rotation still has something to finish. */
   serveWaiters(): void
   /** The slot that was waited for; whoever takes it uses it up. */
@@ -35,35 +38,23 @@ export interface RotationProgress {
   pause(forMs: number): Promise<void>
 }
 
-type Failed = Extract<RotationStep, { kind: 'failed' }>
-
-interface Waiter {
-  readonly leftMs: () => number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
 export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: boolean): Rotation {
-  const waiters = new Set<Waiter>()
+  const waiters = createWaiters()
   /** Rings for a newer link: whatever we wait for, look again. */
   const news = createAlarm(ctx.clock)
   /** Rings also when the lease became free, which is no reason to cut a backoff short. */
   const turn = createAlarm(ctx.clock)
-  let sent = false
+  let sent: GrantLink | undefined
   let slot: Slot | undefined
   let ticket: Ticket | undefined
 
-  const serveWaiters = (): void => {
-    for (const waiter of waiters) waiter.resolve()
-    waiters.clear()
-  }
   const progress: RotationProgress = {
     isAwaited: () => waiters.size > 0,
-    tokenSent() {
-      sent = true
+    tokenSent(link) {
+      sent = link
       prepare(entry)
     },
-    serveWaiters,
+    serveWaiters: waiters.serve,
     takeSlot() {
       const taken = slot
       slot = undefined
@@ -72,24 +63,14 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     pause: (forMs) => news.wait(forMs),
   }
   const rotation: Rotation = {
+    entry,
     done: Promise.resolve().then(run),
     forced,
-    get killsOldToken() {
-      return sent && ctx.facts.oldAccessToken === 'dies' && !entry.uncommitted
-    },
+    hasSent: (link) => sent !== undefined && isSameLink(sent, link),
     async join(patience) {
       const expectedMs = ticket?.expectedMs() ?? 0
       if (expectedMs > patience.leftMs()) throw budgetUsedUp(entry, expectedMs).error
-      let waiter: Waiter | undefined
-      const served = new Promise<void>((resolve, reject) => {
-        waiter = { leftMs: patience.leftMs, resolve, reject }
-        waiters.add(waiter)
-      })
-      try {
-        await patience.wait(served)
-      } finally {
-        if (waiter) waiters.delete(waiter)
-      }
+      await waiters.join(patience)
     },
     progress,
     wake(reason) {
@@ -101,6 +82,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     },
   }
   entry.rotation = rotation
+  ctx.lifecycle.rotations.add(rotation)
   prepare(entry)
   return rotation
 
@@ -108,15 +90,13 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     try {
       await drive()
     } catch (error) {
-      // A defect of ours: callers must see it rather than wait for their deadline.
-      const told = waiters.size > 0
-      for (const waiter of waiters) waiter.reject(error)
-      waiters.clear()
-      if (!told) throw error
+      // A defect, of ours or of something that was passed in: callers hear of it, the process lives on.
+      note({ ...unexpected(entry, error), giveUp: true })
     } finally {
       entry.rotation = undefined
+      ctx.lifecycle.rotations.delete(rotation)
       prepare(entry)
-      serveWaiters()
+      waiters.serve()
     }
   }
 
@@ -124,26 +104,31 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     const { failure } = entry
     if (failure) await news.wait(failure.forMs - elapsedMs(ctx.clock, failure.at))
     for (;;) {
-      sent = false
       // With news of another link there may be nothing to send: look before queueing.
       if (!slot && !entry.stale && waiters.size > 0 && ctx.budget.isContended()) {
         await waitForSlot()
         if (waiters.size === 0) return
       }
-      const step = await rotateOnce(ctx, entry, rotation).catch(asFailedStep)
+      const step = await rotateOnce(ctx, entry, rotation)
       // Adopted, or somebody else's turn: the slot is for whoever is next.
       if (slot) ctx.budget.giveBack(slot)
       slot = undefined
       if (step.kind === 'moved') return
       if (step.kind === 'crowded') {
         // Background work comes back later; it is no reason to turn a caller away.
-        if (waiters.size === 0) entry.quiet = { at: markNow(ctx.clock), forMs: step.forMs }
+        if (waiters.size === 0) beQuiet(step.forMs)
         else await waitForSlot()
         if (waiters.size === 0) return
         continue
       }
-      if (step.kind === 'failed') note(step)
-      else if (waiters.size === 0) entry.quiet = { at: markNow(ctx.clock), forMs: step.forMs }
+      if (step.kind === 'failed') {
+        note(step)
+        // The outcome is known: who waited only for that may have the old token, and looks again.
+        if (sent) {
+          progress.tokenSent(undefined)
+          waiters.serve()
+        }
+      } else if (waiters.size === 0) beQuiet(step.forMs)
       if (waiters.size === 0) return
       await (step.kind === 'failed' ? news.wait(step.afterMs) : turn.wait(step.forMs))
     }
@@ -152,7 +137,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
   /** Without the lease: others may rotate meanwhile, and a notice of that ends the wait. */
   async function waitForSlot(): Promise<void> {
     ticket = ctx.budget.queue((forMs) => {
-      tell(budgetUsedUp(entry, forMs))
+      waiters.tell(budgetUsedUp(entry, forMs))
       return waiters.size > 0
     })
     const got = await ticket.slot
@@ -164,13 +149,16 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     await news.wait(away.afterMs)
   }
 
-  /** Remembers the failure, and tells at once everyone who could not wait for the next try anyway. */
-  function note(step: Failed): void {
+  function beQuiet(forMs: number): void {
+    entry.quiet = { at: markNow(ctx.clock), forMs }
+  }
+
+  /** Remembers the failure, for callers still to come. */
+  function note(step: FailedStep): void {
     const { error, afterMs } = step
-    const at = markNow(ctx.clock)
     entry.failures += 1
-    entry.failure = { error, at, forMs: afterMs }
-    entry.quiet = { at, forMs: afterMs }
+    entry.failure = { error, at: markNow(ctx.clock), forMs: afterMs }
+    beQuiet(afterMs)
     const { record } = entry.known ?? {}
     if (record) {
       const { provider, grantId, chain, generation } = record
@@ -178,22 +166,6 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       const failed = { code, reason, retryAfterMs: Math.round(afterMs) }
       ctx.emit({ type: 'grant.rotation_failed', provider, grantId, chain, generation, ...failed })
     }
-    tell(step)
-  }
-
-  function tell({ error, afterMs, giveUp }: Failed): void {
-    for (const waiter of waiters) {
-      if (!giveUp && waiter.leftMs() > afterMs) continue
-      waiters.delete(waiter)
-      waiter.reject(error)
-    }
+    waiters.tell(step)
   }
 }
-
-/** What a step could not go on with, such as a stored secret that cannot be read. */
-function asFailedStep(error: unknown): RotationStep {
-  if (!isEvergrantError(error)) throw error
-  return { kind: 'failed', error, afterMs: UNEXPECTED_RETRY_MS, giveUp: true }
-}
-
-const UNEXPECTED_RETRY_MS = 1_000

@@ -39,10 +39,11 @@ export async function sendArmed(
 ): Promise<Stopped | Exclude<SendResult, { kind: 'reply' }> | ArmedReply> {
   const { facts, clock } = ctx
   const { link, attempt, timings } = hold
+  const isUser = known.tokens.grantType === 'refresh_token'
   const request = await prepareRequest(facts, facts.tokenEndpoint, {
     grant_type: known.tokens.grantType,
-    refresh_token: known.tokens.refreshToken?.reveal(),
-    scope: known.tokens.grantType === 'client_credentials' ? known.tokens.scope : undefined,
+    refresh_token: isUser ? known.tokens.refreshToken?.reveal() : undefined,
+    scope: isUser ? undefined : known.tokens.scope,
   })
   const priority = rotation.progress.isAwaited() ? 'caller' : 'background'
   let slot = rotation.progress.takeSlot() ?? (await ctx.budget.takeNow(priority))
@@ -54,7 +55,7 @@ export async function sendArmed(
   async function release(ended: () => boolean): Promise<boolean> {
     stop = await arm(ended)
     if (stop !== undefined || ended()) return false
-    rotation.progress.tokenSent()
+    rotation.progress.tokenSent(link)
     sentAtMs = ctx.storeClock.now()
     return true
   }
@@ -76,12 +77,13 @@ export async function sendArmed(
     }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
+    hold.lease = lease
 
     for (let exchanges = 0; slot.kind === 'granted'; exchanges++) {
       // The reply must be read under the lease, or a successor would arrive after others stopped waiting.
       const inDate = remainingMs(clock, lease) >= timings.requestTimeoutMs && !ended()
       if (!inDate || exchanges > MAX_SLOT_EXCHANGES) return { kind: 'stopped', why: 'late' }
-      if (slot.valid === undefined || remainingMs(clock, slot.valid) > 0) return undefined
+      if (remainingMs(clock, slot.valid) > 0) return undefined
       slot = await ctx.budget.exchange(slot)
     }
     return slot

@@ -2,7 +2,7 @@ import { EvergrantError } from '../errors.js'
 import { adopt, type GrantEntry } from '../grant/grant-entry.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
-import { elapsedMs, type Mark, markNow } from '../time/clock.js'
+import { type Mark, markNow, surelyElapsedMs } from '../time/clock.js'
 import { backoffMs } from './backoff.js'
 import { type Hold, release } from './hold.js'
 import type { Rotation } from './rotation.js'
@@ -27,8 +27,8 @@ export async function settle(
 ): Promise<Settled> {
   const { link, attempt, timings } = hold
   let shownAt: Mark | undefined = hold.lease.askedAt
-  for (let away = 0; hasForeignAttempt(entry); ) {
-    const leftMs: number = timings.settleMs - (shownAt ? elapsedMs(ctx.clock, shownAt) : 0)
+  for (let away = 0; hasForeignAttempt(entry, attempt); ) {
+    const leftMs: number = timings.settleMs - (shownAt ? surelyElapsedMs(ctx.clock, shownAt) : 0)
     if (leftMs <= 0) break
     const lookMs = Math.min(LOOK_AGAIN_MS, timings.leaseMs / 4)
     await rotation.progress.pause(shownAt ? Math.min(leftMs, lookMs) : backoffMs('store', away, ctx.chance))
@@ -58,7 +58,9 @@ export async function settle(
   return { kind: 'settled' }
 }
 
-function hasForeignAttempt(entry: GrantEntry): boolean {
+function hasForeignAttempt(entry: GrantEntry, own: string): boolean {
   const attempts = entry.known?.record.attempts ?? []
-  return attempts.some((attempt) => attempt.state === 'open' && !entry.ended.has(attempt.id))
+  return attempts.some(
+    (attempt) => attempt.state === 'open' && attempt.id !== own && !entry.ended.has(attempt.id),
+  )
 }

@@ -1,19 +1,24 @@
 import { EvergrantError } from '../errors.js'
 import { adopt, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
-import { decodeTokens } from '../grant/grant-tokens.js'
-import { tryStore } from '../manager/ask-store.js'
+import { decodeTokens, type KnownGrant } from '../grant/grant-tokens.js'
+import { type Asked, tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import { revokeAtProvider } from '../manager/revoke-at-provider.js'
-import type { GrantRecord, TokenPair } from '../store/token-store.js'
+import type { CommitAnswer, GrantRecord, Timed, TokenPair } from '../store/token-store.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import { backoffMs } from './backoff.js'
+import { validityLeftMs } from './freshness.js'
 import type { Hold } from './hold.js'
+import { commitAgain } from './restore-link.js'
 import type { Rotation } from './rotation.js'
 import { failed, type RotationStep } from './rotation-step.js'
 
+/** A store that has not answered by then is as good as away, for those who wait. */
+const HAND_OUT_AFTER_MS = 1_000
+
 /**
- * Stores a successor, however long it takes: its predecessor is spent, so this pair is all there is. Needs
- * the link, not the lease. While the store is away the callers of this process already work with it.
+ * Stores a successor, however long it takes: its predecessor is spent, so this pair is all there is. Needs the
+ * link, not the lease. While the store is away the callers of this process already work with it.
  */
 export async function storeSuccessor(
   ctx: ManagerContext,
@@ -23,39 +28,74 @@ export async function storeSuccessor(
   next: TokenPair,
 ): Promise<RotationStep> {
   const { link, attempt } = hold
+  const { known: before } = entry
   const startedAt = markNow(ctx.clock)
-  const request = { ...link, attempt, next }
+  const handOut = (): void => handOutUncommitted(ctx, entry, rotation, hold, next)
+  const late = ctx.clock.setTimeout(handOut, HAND_OUT_AFTER_MS)
   entry.inHand = true
-  for (let failures = 1; ; failures++) {
-    const asked = await tryStore(ctx, (store) => store.commit(request))
-    if (asked instanceof EvergrantError) {
-      if (failures === 1) handOutUncommitted(ctx, entry, rotation, hold, next)
+  try {
+    for (let failures = 1; ; failures++) {
+      const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }))
+      const forgotten = asked instanceof EvergrantError ? undefined : lostWrites(asked, hold)
+      if (!(asked instanceof EvergrantError) && !forgotten) {
+        return await conclude(ctx, entry, rotation, hold, next, asked, elapsedMs(ctx.clock, startedAt))
+      }
+      handOut()
       if (ctx.lifecycle.abandoned) return uncommitted(entry)
+      // A store that forgot the link before ours gets that one first; then ours fits again.
+      if (forgotten && before && isSameLink(before.record, link)) await commitAgain(ctx, before, forgotten)
       // Several tries must fit into the time for which others wait before they spend the old token.
       const retryMs = Math.min(backoffMs('store', failures, ctx.chance), hold.timings.settleMs / 5)
-      await rotation.progress.pause(retryMs)
-      continue
+      await rotation.progress.pause(forgotten ? Math.min(retryMs, 50) : retryMs)
     }
-    entry.inHand = false
-    entry.uncommitted = false
-    const { answer } = asked
-    if (answer.status === 'missing') {
-      // Removed meanwhile: recreating it would undo what the application did.
-      entry.known = undefined
-      ctx.grants.forget(entry)
-      ctx.emit({ type: 'grant.successor_dropped', ...link })
-      await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
-      return { kind: 'moved' }
-    }
-    adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
-    if (answer.status === 'committed') {
-      const tookMs = Math.round(elapsedMs(ctx.clock, startedAt))
-      ctx.emit({ type: 'grant.rotated', ...linkOf(answer.record), tookMs })
-    } else {
-      ctx.emit({ type: 'grant.successor_dropped', ...link })
-    }
+  } finally {
+    ctx.clock.clearTimeout(late)
+  }
+}
+
+/** The record of a store that holds an older link of our chain than the one that we rotated. */
+function lostWrites({ answer }: Asked<CommitAnswer>, { link }: Hold): GrantRecord | undefined {
+  if (answer.status !== 'superseded') return undefined
+  const { record } = answer
+  return record.chain === link.chain && record.generation < link.generation ? record : undefined
+}
+
+async function conclude(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  { link }: Hold,
+  next: TokenPair,
+  { answer, order }: Asked<Timed<CommitAnswer>>,
+  tookMs: number,
+): Promise<RotationStep> {
+  entry.inHand = false
+  entry.uncommitted = false
+  if (answer.status === 'missing') {
+    // Removed meanwhile: recreating it would undo what the application did.
+    entry.known = undefined
+    ctx.grants.forget(entry)
+    ctx.emit({ type: 'grant.successor_dropped', ...link })
+    rotation.progress.serveWaiters()
+    await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
     return { kind: 'moved' }
   }
+  adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
+  if (answer.status === 'superseded') {
+    ctx.emit({ type: 'grant.successor_dropped', ...link })
+    return { kind: 'moved' }
+  }
+  ctx.emit({ type: 'grant.rotated', ...linkOf(answer.record), tookMs: Math.round(tookMs) })
+  return unusable(ctx, entry) ?? { kind: 'moved' }
+}
+
+/** A successor that cannot be used as it came must not be rotated again at once, and again. */
+function unusable(ctx: ManagerContext, entry: GrantEntry): RotationStep | undefined {
+  const known = entry.known as KnownGrant | undefined
+  if (known?.accessToken !== undefined && validityLeftMs(known, ctx.storeClock.now()) > 0) return undefined
+  const message = 'The token endpoint answered without a usable access token'
+  const afterMs = backoffMs('trouble', entry.failures + 1, ctx.chance)
+  return failed('PROVIDER_UNAVAILABLE', message, entry, { reason: 'no_access_token', afterMs })
 }
 
 /** The pair works though it is not stored: callers of this process need not suffer from the store. */
@@ -66,6 +106,7 @@ function handOutUncommitted(
   { link }: Hold,
   next: TokenPair,
 ): void {
+  if (entry.uncommitted || !entry.inHand) return
   ctx.emit({ type: 'grant.commit_delayed', ...link })
   entry.uncommitted = true
   const known = entry.known?.record

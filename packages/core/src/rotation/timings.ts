@@ -28,6 +28,9 @@ export const defaultTimings: Timings = Object.freeze({
   minRotationIntervalMs: 60_000,
 })
 
+/** Arming takes a moment of the armed lease; the whole request timeout must still fit into it. */
+const ARMED_MARGIN = 1.2
+
 /** Below this share a request would time out on any ordinary network; shorter lives are not served safely. */
 const LEAST_SCALE = 0.1
 
@@ -39,10 +42,10 @@ export function checkTimings(given: Partial<Timings> = {}): Timings {
     if (value === undefined) continue
     timings[name] = checkNumber(`timings.${name}`, value, { min: name === 'minRotationIntervalMs' ? 0 : 1 })
   }
-  if (timings.armedLeaseMs <= timings.requestTimeoutMs) {
+  if (timings.armedLeaseMs < timings.requestTimeoutMs * ARMED_MARGIN) {
     throw optionError(
       'timings.armedLeaseMs',
-      'must be longer than requestTimeoutMs: a reply is read under the lease',
+      `must be at least ${ARMED_MARGIN} × requestTimeoutMs: a reply is read under the lease`,
     )
   }
   if (timings.maxHoldMs < timings.armedLeaseMs || timings.maxHoldMs < timings.leaseMs) {
@@ -61,8 +64,10 @@ export function timingsFor(
 ): Timings {
   const { requestTimeoutMs, armedLeaseMs, settleMs } = base
   const byLifetime = life.lifetimeMs === undefined ? 1 : life.lifetimeMs / 4 / (armedLeaseMs + settleMs)
-  const byReuse =
+  const replayFits =
     life.reuseIntervalMs > 0 ? (0.9 * life.reuseIntervalMs) / (requestTimeoutMs + armedLeaseMs + settleMs) : 1
+  // An interval too short for any replay is no reason to hurry.
+  const byReuse = replayFits < LEAST_SCALE ? 1 : replayFits
   const scale = Math.max(LEAST_SCALE, Math.min(1, byLifetime, byReuse))
   if (scale === 1) return base
   return {

@@ -38,6 +38,14 @@ export function elapsedMs(clock: Clock, since: Mark): number {
   return Math.max(clock.now() - since.wallMs, clock.monotonic() - since.monotonicMs)
 }
 
+/**
+ * The same as the **smaller** of both clocks: for waits whose point is that somebody else really had that long. A
+ * wall clock that was set forward must not shorten them.
+ */
+export function surelyElapsedMs(clock: Clock, since: Mark): number {
+  return Math.min(clock.now() - since.wallMs, clock.monotonic() - since.monotonicMs)
+}
+
 /** Something the store gave until an instant on its clock, judged on our clocks from when we asked for it. */
 export interface Validity {
   readonly untilMs: number

@@ -1,4 +1,5 @@
 import { EvergrantError } from '../errors.js'
+import type { AbortHub } from './abort-hub.js'
 import { type Clock, elapsedMs, MAX_TIMER_MS, type Mark, markNow } from './clock.js'
 
 /** How long one caller waits: its own deadline and its own signal. Nobody else's wait ends with it. */
@@ -11,6 +12,7 @@ export interface Patience {
 
 export function startPatience(
   clock: Clock,
+  aborts: AbortHub,
   limits: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly what: string },
 ): Patience {
   const start: Mark = markNow(clock)
@@ -26,13 +28,12 @@ export function startPatience(
     }
     return new Promise<T>((resolve, reject) => {
       const timer = clock.setTimeout(() => end(() => reject(timedOut())), clampTimer(leftMs()))
-      const onAbort = (): void => end(() => reject(signal?.reason))
+      const off = signal && aborts.on(signal, () => end(() => reject(signal.reason)))
       function end(settle: () => void): void {
         clock.clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
+        off?.()
         settle()
       }
-      signal?.addEventListener('abort', onAbort)
       work.then(
         (value) => end(() => resolve(value)),
         (error: unknown) => end(() => reject(error)),

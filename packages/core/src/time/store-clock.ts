@@ -4,6 +4,8 @@ import { type Clock, elapsedMs, type Mark, markNow } from './clock.js'
 export interface StoreClock {
   /** Takes over the clock reading of an answer to a question asked at `askedAt`. */
   observe(nowMs: number, askedAt: Mark): void
+  /** Whether the store has ever answered; before that this process's own wall clock stands in. */
+  isKnown(): boolean
   /** Epoch milliseconds on the store's clock: never earlier than the truth by more than clock drift. */
   now(): number
 }
@@ -12,13 +14,16 @@ export interface StoreClock {
 export function createStoreClock(clock: Clock): StoreClock {
   let anchor = markNow(clock)
   let anchorMs = anchor.wallMs
+  let known = false
   return {
     observe(nowMs, askedAt) {
       // Answers may arrive out of order: the question asked last knows best.
       if (askedAt.monotonicMs < anchor.monotonicMs) return
+      known = true
       anchor = askedAt
       anchorMs = nowMs
     },
+    isKnown: () => known,
     now: () => anchorMs + elapsedMs(clock, anchor),
   }
 }

@@ -29,7 +29,9 @@ export function classifyReply(
   const { status, members } = reply
   // A damaged reply without a refresh token may have had one: keeping the old, spent one would be a guess.
   const whole = reply.wellFormed || isToken(members.refresh_token)
-  if (whole && hasTokens(members)) return { kind: 'rotated' }
+  // A refusal may echo the request: what comes with an error is a successor only with an access token.
+  const meant = members.error === undefined || isToken(members.access_token)
+  if (whole && meant && hasTokens(members)) return { kind: 'rotated' }
   const http = `http_${status}`
   if (status === 429) return { kind: 'unspent', reason: http, limited: true }
 

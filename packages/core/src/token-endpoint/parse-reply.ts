@@ -1,3 +1,5 @@
+import { salvageMembers } from './salvage-members.js'
+
 /**
  * What a token endpoint answered, as far as it can be read. Tolerant on purpose: whatever can still be read
  * of a successor must not be lost to a formality, for the token that it replaces is spent.
@@ -17,6 +19,9 @@ type Members = Record<string, unknown>
 export function parseBody(text: string, complete: boolean): { members: Members; wellFormed: boolean } {
   const json = parseJsonObject(text)
   if (json) return { members: json, wellFormed: complete }
+  // Some servers print warnings around their JSON.
+  const framed = parseJsonObject(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
+  if (framed) return { members: framed, wellFormed: complete }
   if (complete && /^\s*[\w.~%+-]+=[^<>{}\s]*$/.test(text)) {
     const form = Object.fromEntries(new URLSearchParams(text.trim()))
     if (hasTokens(form) || typeof form.error === 'string') return { members: form, wellFormed: true }
@@ -44,36 +49,17 @@ function parseJsonObject(text: string): Members | undefined {
   }
 }
 
+/** No provider means longer: a wrong header must not silence a fleet for years. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000
+
 /**
- * Whole members of a JSON text that is cut off or followed by rubbish. A value counts only when it is
- * terminated: half a token is worse than none.
+ * RFC 9110 section 10.2.3: seconds, or a date. The only place where its seconds become milliseconds; cut to an
+ * hour.
  */
-function salvageMembers(text: string): Members {
-  const members: Members = {}
-  if (!/^\s*\{/.test(text)) return members
-  for (const name of ['access_token', 'refresh_token', 'token_type', 'scope', 'error']) {
-    const found = new RegExp(`"${name}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*")\\s*[,}\\s]`).exec(`${text} `)
-    const value = found?.[1] === undefined ? undefined : parseJsonString(found[1])
-    if (value !== undefined) members[name] = value
-  }
-  const lifetime = /"expires_in"\s*:\s*"?(\d+)"?\s*[,}]/.exec(text)
-  if (lifetime) members.expires_in = Number(lifetime[1])
-  return members
-}
-
-function parseJsonString(quoted: string): string | undefined {
-  try {
-    return JSON.parse(quoted) as string
-  } catch {
-    return undefined
-  }
-}
-
-/** RFC 9110 section 10.2.3: seconds, or a date. The only place where its seconds become milliseconds. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
   if (header === null) return undefined
   const text = header.trim()
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
+  if (/^\d{1,15}$/.test(text)) return Math.min(Number(text) * 1000, LONGEST_RETRY_AFTER_MS)
   const atMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs)
+  return Number.isNaN(atMs) ? undefined : Math.min(Math.max(0, atMs - nowMs), LONGEST_RETRY_AFTER_MS)
 }

@@ -14,14 +14,14 @@ export const RENEW_FROM = 0.62
 const RENEW_SPREAD = 0.09
 
 /**
- * `expires_in` in milliseconds; the only place where OAuth's seconds are converted. Missing, negative, zero or
- * unreadable values say nothing: `undefined`. Some servers send the number as text.
+ * `expires_in` in milliseconds; the only place where OAuth's seconds are converted. Missing, negative, unreadable
+ * values and those below a second say nothing: `undefined`. Some servers send the number as text.
  *
  * @see RFC 6749 section 5.1
  */
 export function lifetimeMs(expiresIn: unknown): number | undefined {
   const seconds = typeof expiresIn === 'string' && expiresIn.trim() !== '' ? Number(expiresIn) : expiresIn
-  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds <= 0) return undefined
+  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds < 1) return undefined
   return Math.min(seconds * 1000, MAX_LIFETIME_MS)
 }
 
@@ -48,17 +48,17 @@ export function successorPair(
     ? new Secret(members.refresh_token)
     : previous?.refreshToken
   const scope = isToken(members.scope) ? members.scope : previous?.scope
-  const secret = encodeTokens({ grantType, accessToken, refreshToken, scope })
+  const lifetime = lifetimeMs(members.expires_in) ?? facts.accessTokenLifetimeMs
+  const secret = encodeTokens({ grantType, accessToken, refreshToken, scope, lifetimeMs: lifetime })
   if (accessToken === undefined) return { secret, expiresAtMs: sentAtMs, renewAtMs: sentAtMs }
 
-  const accessLifeMs = lifetimeMs(members.expires_in) ?? facts.accessTokenLifetimeMs
   const share = RENEW_FROM + RENEW_SPREAD * stableFraction(`${key.provider}\n${key.grantId}`)
   const renewable = refreshToken !== undefined || grantType === 'client_credentials'
-  const lives = [accessLifeMs, facts.refreshTokenLifetimeMs].filter((life) => life !== undefined)
+  const lives = [lifetime, facts.refreshTokenLifetimeMs].filter((life) => life !== undefined)
   const renews = renewable && lives.length > 0
   return {
     secret,
-    expiresAtMs: accessLifeMs === undefined ? null : Math.floor(sentAtMs + accessLifeMs),
+    expiresAtMs: lifetime === undefined ? null : Math.floor(sentAtMs + lifetime),
     renewAtMs: renews ? Math.floor(sentAtMs + Math.min(...lives) * share) : null,
   }
 }
@@ -67,10 +67,19 @@ export function successorPair(
  * A new authorization whose token cannot be used as a bearer token is refused before it is stored.
  *
  * @throws EvergrantError `INVALID_REPLY`
- * @see RFC 6749 section 7.1, RFC 6750
+ * @see RFC 6749 section 7.1 and appendix A.12, RFC 6750
  */
-export function checkTokenType({ token_type: type }: Readonly<Record<string, unknown>>): void {
-  if (type === undefined || (typeof type === 'string' && type.toLowerCase() === 'bearer')) return
-  const message = 'Only bearer tokens are supported; the reply has another token_type'
-  throw new EvergrantError('INVALID_REPLY', message, { reason: 'unsupported_token_type' })
+export function checkBearer({
+  token_type: type,
+  access_token: token,
+}: Readonly<Record<string, unknown>>): void {
+  const isBearer = type === undefined || (typeof type === 'string' && type.toLowerCase() === 'bearer')
+  if (!isBearer) {
+    const message = 'Only bearer tokens are supported; the reply has another token_type'
+    throw new EvergrantError('INVALID_REPLY', message, { reason: 'unsupported_token_type' })
+  }
+  if (typeof token === 'string' && !/^[\x20-\x7e]*$/.test(token)) {
+    const message = 'The access token has characters that no HTTP header can carry'
+    throw new EvergrantError('INVALID_REPLY', message, { reason: 'unusable_access_token' })
+  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { passolution } from '../../src/provider/passolution.js'
 import { classifyReply } from '../../src/token-endpoint/classify-reply.js'
 import { parseBody, parseRetryAfter } from '../../src/token-endpoint/parse-reply.js'
-import { checkTokenType, lifetimeMs, successorPair } from '../../src/token-endpoint/successor.js'
+import { checkBearer, lifetimeMs, successorPair } from '../../src/token-endpoint/successor.js'
 
 const facts = passolution({ clientId: 'c', clientSecret: 's' })
 
@@ -119,11 +119,11 @@ describe('parseRetryAfter', () => {
   ])('%s is %s ms', (header, expected) => expect(parseRetryAfter(header, now)).toBe(expected))
 })
 
-describe('checkTokenType', () => {
+describe('checkBearer', () => {
   it('accepts bearer in any case, and none', () => {
-    for (const token_type of ['Bearer', 'bearer', 'BEARER', undefined]) checkTokenType({ token_type })
+    for (const token_type of ['Bearer', 'bearer', 'BEARER', undefined]) checkBearer({ token_type })
   })
   it('refuses what cannot be sent as a bearer token', () => {
-    for (const token_type of ['DPoP', 'mac', '', 7]) expect(() => checkTokenType({ token_type })).toThrow()
+    for (const token_type of ['DPoP', 'mac', '', 7]) expect(() => checkBearer({ token_type })).toThrow()
   })
 })
