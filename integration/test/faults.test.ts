@@ -172,15 +172,22 @@ describe('faults of the token endpoint', () => {
 
   it('invalid_client pauses the client and marks no grant dead', async () => {
     server.setClientSecret('rotated-elsewhere')
+    const { origin, clientId, clientSecret } = server
+    // In real time: the first pause lasts seconds, and must not end while this test looks.
+    const manager = createTokenManager({
+      provider: passolution({ clientId, clientSecret, authorizationServer: origin, api: origin }),
+      store: memoryStore(),
+    })
     const ids = ['a', 'b', 'c', 'd', 'e']
-    for (const id of ids) await tokens.saveGrant(id, server.issueGrant(), { receivedAtMs: 0 })
-    const results = await Promise.allSettled(ids.map((id) => tokens.getAccessToken(id)))
+    for (const id of ids) await manager.saveGrant(id, server.issueGrant(), { receivedAtMs: 0 })
+    const results = await Promise.allSettled(ids.map((id) => manager.getAccessToken(id)))
     for (const result of results) expect(result).toMatchObject({ reason: { code: 'CLIENT_REJECTED' } })
     expect(server.ledger.tokenRequests().length).toBeLessThanOrEqual(ids.length)
     const sends = server.ledger.tokenRequests().length
-    await Promise.allSettled(ids.map((id) => tokens.getAccessToken(id)))
+    await Promise.allSettled(ids.map((id) => manager.getAccessToken(id)))
     expect(server.ledger.tokenRequests()).toHaveLength(sends)
-    expect((await tokens.list()).grants.every(({ state }) => state === 'live')).toBe(true)
+    expect((await manager.list()).grants.every(({ state }) => state === 'live')).toBe(true)
+    await manager.close()
   })
 })
 
