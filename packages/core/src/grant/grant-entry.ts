@@ -32,7 +32,15 @@ export interface GrantEntry {
   /** Last look at the store because of a 401. */
   lookedAt: Mark | undefined
   /** Why the last rotation failed, and how long to leave it alone. */
-  failure: { readonly error: EvergrantError; readonly at: Mark; readonly forMs: number } | undefined
+  failure:
+    | {
+        readonly error: EvergrantError
+        readonly at: Mark
+        readonly forMs: number
+        /** Nobody should wait for it to pass. */
+        readonly giveUp: boolean
+      }
+    | undefined
   /** No rotation in the background for this long. */
   quiet: { readonly at: Mark; readonly forMs: number } | undefined
   failures: number

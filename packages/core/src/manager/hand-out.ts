@@ -64,7 +64,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
     const { failure } = entry
     if (failure) {
       const leftMs = failure.forMs - elapsedMs(ctx.clock, failure.at)
-      if (leftMs > patience.leftMs()) throw again(failure.error, leftMs)
+      if (leftMs > (failure.giveUp ? 0 : patience.leftMs())) throw again(failure.error, leftMs)
     }
     const rotation = entry.rotation ?? startRotation(ctx, entry, forced)
     rotation.forced ||= forced

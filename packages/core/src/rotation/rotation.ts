@@ -157,7 +157,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
   function note(step: FailedStep): void {
     const { error, afterMs } = step
     entry.failures += 1
-    entry.failure = { error, at: markNow(ctx.clock), forMs: afterMs }
+    entry.failure = { error, at: markNow(ctx.clock), forMs: afterMs, giveUp: step.giveUp }
     beQuiet(afterMs)
     const { record } = entry.known ?? {}
     if (record) {
