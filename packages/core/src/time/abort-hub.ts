@@ -13,7 +13,8 @@ export function createAbortHub(): AbortHub {
   function begin(signal: AbortSignal): { readonly runs: Set<() => void>; readonly fire: () => void } {
     const runs = new Set<() => void>()
     const fire = (): void => {
-      for (const run of [...runs]) run()
+      // A run may take itself off; a Set allows that while it is walked.
+      for (const run of runs) run()
     }
     const hub = { runs, fire }
     hubs.set(signal, hub)
