@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { installMissingServers } from './debian-packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [task = '', ...args] = process.argv.slice(2)
@@ -68,6 +69,7 @@ if (process.env.EVERGRANT_PNPM_READY === undefined) {
       shell: process.platform === 'win32',
     },
   )
+  if (task === 'test' || task === 'chaos') installMissingServers()
   for (const [index, [command, ...commandArgs]] of steps.entries()) {
     const last = index === steps.length - 1
     const full = [...commandArgs, ...(last ? args : [])]

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Servers that tests start themselves, and the Debian package that brings each. */
+const SERVERS = [
+  { name: 'Redis', package: 'redis-server', has: () => onPath('redis-server') },
+  {
+    name: 'PostgreSQL',
+    package: 'postgresql',
+    has: () => onPath('initdb') || debianHas('postgresql', 'initdb'),
+  },
+]
+
+const onPath = (program) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+
+/** Debian keeps the server programs of each version out of PATH. */
+function debianHas(server, program) {
+  const folder = `/usr/lib/${server}`
+  return (
+    existsSync(folder) &&
+    readdirSync(folder).some((version) => existsSync(join(folder, version, 'bin', program)))
+  )
+}
+
+/**
+ * On a Debian machine as root, installs the servers that the tests need and that are missing, and says so. Anywhere
+ * else nothing is installed: the tests that need a server then say how to get it (and fail where CI is set).
+ */
+export function installMissingServers() {
+  const missing = SERVERS.filter((server) => !server.has())
+  if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return
+  const packages = missing.map((server) => server.package)
+  console.error(
+    `Tests need ${missing.map(({ name }) => name).join(' and ')}: apt-get install ${packages.join(' ')}`,
+  )
+  // Installed for its programs only: no service of the machine is to be started.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  const apt = (...args) =>
+    spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
+  const install = () => apt('install', '-y', '--no-install-recommends', ...packages)
+  if (!install() && !(apt('update') && install())) {
+    console.error('That did not work; the tests of these stores will say what they miss.')
+  }
+}
