@@ -65,6 +65,15 @@ export function createTransactions(path: string, busyTimeoutMs: number): Transac
     }
   }
 
+  /** Brings everything into the one file, so that whoever copies it after the last close has it all. */
+  function mergeLog(): void {
+    try {
+      if (connection?.isInPlace()) connection.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Another process is at work on the file; the last one to close does it.
+    }
+  }
+
   function usable(): Connection {
     // Somebody removed or replaced the file: what is open here is nobody else's store any more.
     if (connection && !connection.isInPlace()) disconnect()
@@ -158,6 +167,7 @@ export function createTransactions(path: string, busyTimeoutMs: number): Transac
     async close() {
       closed = true
       await Promise.allSettled(begun)
+      mergeLog()
       disconnect()
     },
   }

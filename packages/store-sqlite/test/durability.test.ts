@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { copyFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { sqliteStore } from '../src/index.js'
 import { freshPath } from './database-folder.js'
@@ -37,4 +38,16 @@ describe('kill -9 in the middle of commits', () => {
       await store.close()
     }
   })
+})
+
+it('has everything in the one file after the last close, so that a copy of it is a backup', async () => {
+  const path = freshPath()
+  const store = sqliteStore({ path })
+  const saved = { secret: 's', expiresAtMs: null, renewAtMs: null, chain: 'c', generation: 1 } as const
+  await store.save({ provider: 'p', grantId: 'g', ...saved })
+  await store.close()
+  copyFileSync(path, `${path}.copy`)
+  const restored = sqliteStore({ path: `${path}.copy` })
+  expect((await restored.load({ provider: 'p', grantId: 'g' })).record?.secret).toBe('s')
+  await restored.close()
 })
