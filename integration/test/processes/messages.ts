@@ -1,4 +1,5 @@
 import type { OAuth2ProviderOptions } from '@evergrant/core'
+import type { StoreAddress } from './open-store.js'
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -23,4 +24,25 @@ export interface Report {
 export interface FreezeOrder {
   readonly step?: string
   readonly when?: 'before' | 'after'
+}
+
+/** What a worker of a fleet is started with. */
+export interface FleetSetup {
+  readonly store: StoreAddress
+  readonly provider: OAuth2ProviderOptions
+  readonly apiUrl: string
+}
+
+export interface FleetOrder {
+  readonly calls: number
+}
+
+/** Instants are epoch milliseconds of this machine. */
+export interface FleetReport {
+  readonly ok: number
+  readonly failures: readonly string[]
+  /** When this process had committed its rotation; `null`: another process rotated. */
+  readonly committedAtMs: number | null
+  /** When its first caller had a token. */
+  readonly servedAtMs: number | null
 }

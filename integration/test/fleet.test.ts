@@ -1,0 +1,93 @@
+/**
+ * Processes that share one grant through a server: one token request a round, however many callers. The full run
+ * is `FLEET_ROUNDS=50 npm test -- integration/test/fleet.test.ts`.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createTokenManager, oauth2Provider } from '@evergrant/core'
+import { migrate } from '@evergrant/store-postgres'
+import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { postgresIsThere, startPostgres } from '../../packages/store-postgres/test/postgres-server.js'
+import { describeWithRedis, startRedis } from '../../packages/store-redis/test/redis-server.js'
+import type { FleetReport } from './processes/messages.js'
+import { openStore, type StoreAddress } from './processes/open-store.js'
+import { startProcess } from './processes/start-worker.js'
+
+const ROUNDS = Number(process.env.FLEET_ROUNDS ?? 6)
+const PROCESSES = 4
+const CALLS = 250
+
+let server: AuthorizationServer
+let children: ChildProcess[]
+
+beforeEach(async () => {
+  children = []
+  server = await startAuthorizationServer({ preset: 'oidcProvider', oldAccessToken: 'dies' })
+})
+
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  await server.close()
+})
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+/** Rounds at expiry: all processes at once, one request, and how soon the others have what one of them got. */
+async function expireAndCall(address: StoreAddress): Promise<void> {
+  const { clientId, clientSecret, tokenEndpoint, apiUrl } = server
+  const provider = { id: 'p', clientId, clientSecret, tokenEndpoint, oldAccessToken: 'dies' } as const
+  const { store, close } = await openStore(address)
+  const tokens = createTokenManager({ provider: oauth2Provider(provider), store })
+  children = await Promise.all(
+    Array.from({ length: PROCESSES }, () =>
+      startProcess('./fleet-worker.ts', { store: address, provider, apiUrl }),
+    ),
+  )
+  const lateMs: number[] = []
+  for (let round = 1; round <= ROUNDS; round++) {
+    await tokens.saveGrant('agency', server.issueGrant(), { receivedAtMs: 0 })
+    const answers = children.map(async (child) => (await once(child, 'message'))[0] as FleetReport)
+    for (const child of children) child.send({ calls: CALLS })
+    const reports = await Promise.all(answers)
+    for (const { ok, failures } of reports) {
+      expect({ round, ok, failures }).toEqual({ round, ok: CALLS, failures: [] })
+    }
+    expect(server.ledger.tokenRequests()).toHaveLength(round)
+    const winner = reports.find(({ committedAtMs }) => committedAtMs !== null)
+    for (const { servedAtMs, committedAtMs } of reports) {
+      if (committedAtMs === null) lateMs.push((servedAtMs ?? 0) - (winner?.committedAtMs ?? 0))
+    }
+  }
+  expect(server.ledger.doubleSpends()).toHaveLength(0)
+  expect(server.ledger.familiesRevoked()).toHaveLength(0)
+  console.log(
+    `${address.kind}: the others had their token ${median(lateMs).toFixed(1)} ms (median) after the commit`,
+  )
+  expect(median(lateMs)).toBeLessThanOrEqual(20)
+  await tokens.close()
+  await close()
+}
+
+const name = `${PROCESSES} processes × ${CALLS} callers spend one token a round, ${ROUNDS} rounds`
+const options = { timeout: 30_000 + ROUNDS * 5_000 }
+
+describeWithRedis('on Redis', () => {
+  it(name, options, async () => {
+    const redis = await startRedis({ persistence: 'always' })
+    await expireAndCall({ kind: 'redis', url: redis.url })
+    await redis.stop()
+  })
+})
+
+describe.skipIf(!postgresIsThere)('on PostgreSQL', () => {
+  it(name, options, async () => {
+    const postgres = await startPostgres()
+    const pool = new pg.Pool(postgres.connection)
+    await migrate(pool)
+    await pool.end()
+    await expireAndCall({ kind: 'postgres', connection: postgres.connection })
+    await postgres.remove()
+  })
+})

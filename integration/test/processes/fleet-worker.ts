@@ -1,0 +1,45 @@
+/** One process of a fleet on any store: makes concurrent API calls when told, and says when its token was there. */
+import { createTokenManager, type EvergrantEvent, fetchWithTokens, oauth2Provider } from '@evergrant/core'
+import type { FleetOrder, FleetReport, FleetSetup } from './messages.js'
+import { openStore } from './open-store.js'
+
+const setup = JSON.parse(process.argv[2] ?? '') as FleetSetup
+const { store, close } = await openStore(setup.store)
+let committedAtMs: number | null = null
+const tokens = createTokenManager({
+  provider: oauth2Provider(setup.provider),
+  store,
+  onEvent({ type }: EvergrantEvent) {
+    if (type === 'grant.rotated') committedAtMs = preciseNow()
+  },
+})
+const api = fetchWithTokens({ tokens, grantId: 'agency' })
+
+/** Comparable between the processes of one machine. */
+const preciseNow = (): number => performance.timeOrigin + performance.now()
+
+async function run({ calls }: FleetOrder): Promise<FleetReport> {
+  committedAtMs = null
+  let servedAtMs: number | null = null
+  const call = async (): Promise<number> => {
+    await tokens.getAccessToken('agency')
+    servedAtMs ??= preciseNow()
+    const response = await api(setup.apiUrl)
+    await response.text()
+    return response.status
+  }
+  const results = await Promise.allSettled(Array.from({ length: calls }, call))
+  const ok = results.filter((result) => result.status === 'fulfilled' && result.value === 200).length
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [`${result.reason.code} ${result.reason.message}`] : [],
+  )
+  return { ok, failures: [...new Set(failures)], committedAtMs, servedAtMs }
+}
+
+process.on('message', (order: FleetOrder) => {
+  void run(order).then((report) => process.send?.(report))
+})
+process.on('disconnect', () => {
+  void tokens.close().then(close)
+})
+process.send?.('ready')

@@ -1,0 +1,83 @@
+/** Stores that forget, processes that froze: no successor is lost and none overwritten. */
+import type { GrantRecord, TokenStore } from '@evergrant/core'
+import { describe, expect, it, vi } from 'vitest'
+import type { Member, SmallFleet } from '../small-fleet.js'
+import { openFleet } from './scene.js'
+
+const key = { provider: 'emulated', grantId: 'g' }
+const force = (member: Member) => member.tokens.getAccessToken('g', { forceRefresh: true })
+
+async function stored({ store }: SmallFleet): Promise<GrantRecord> {
+  const { record } = await store.load(key)
+  if (!record) throw new Error('the grant is gone')
+  return record
+}
+
+/** What a failover to a replica that lags behind does: the last writes are gone. */
+async function rollBack(store: TokenStore, first: GrantRecord): Promise<void> {
+  const { chain, secret, expiresAtMs, renewAtMs } = first
+  await store.remove(key)
+  await store.save({ ...key, chain, generation: 1, secret, expiresAtMs, renewAtMs })
+}
+
+describe('a store that lost its last writes', () => {
+  // The commit was answered as superseded, and the successor was dropped for the older link.
+  it('while a reply was read gets the missing link and then the successor', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const first = await stored(fleet)
+    expect((await force(a)).generation).toBe(2)
+    const commit = a.store.hold('commit', 'before')
+    const rotated = force(a)
+    await commit.arrived
+    await rollBack(fleet.store, first)
+    commit.open()
+    expect((await rotated).generation).toBe(3)
+    const stores = () => a.events.filter(({ type }) => type === 'grant.rotated')
+    await vi.waitFor(() => expect(stores()).toHaveLength(2), 10_000)
+    expect(await stored(fleet)).toMatchObject({ chain: first.chain, generation: 3, state: 'live' })
+    expect((await force(a)).generation).toBe(4)
+    expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+    expect(a.events.map(({ type }) => type)).not.toContain('grant.successor_dropped')
+  })
+
+  // Every call looked at the store again, and none of them mended it.
+  it('is mended by whoever sees it, and costs no look at the store for every call', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const first = await stored(fleet)
+    const { generation } = await force(a)
+    const load = vi.spyOn(fleet.store, 'load')
+    await rollBack(fleet.store, first)
+    for (let call = 0; call < 20; call++) {
+      expect((await a.tokens.getAccessToken('g')).generation).toBe(generation)
+    }
+    expect(load.mock.calls.length).toBeLessThanOrEqual(3)
+    await vi.waitFor(async () => expect((await stored(fleet)).generation).toBe(generation), 10_000)
+    expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+  })
+})
+
+describe('a reply without refresh token that keeps the stored one', () => {
+  // It was saved without looking: a process frozen meanwhile brought the spent token back.
+  it('does not undo what another process stored while this one was frozen', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    const grant = fleet.server.issueGrant()
+    const { access_token } = grant
+    await a.tokens.saveGrant('g', grant)
+    await b.tokens.getAccessToken('g')
+    const commit = a.store.hold('commit', 'before')
+    const saved = a.tokens.saveGrant('g', { access_token, expires_in: 3600 }, { keepRefreshToken: true })
+    await commit.arrived
+    fleet.clock.jump(5_000) // the lease of 2 s is over
+    expect((await force(b)).generation).toBe(2)
+    commit.open()
+    expect(await saved).toMatchObject({ state: 'live', generation: 3 })
+    expect((await a.tokens.getAccessToken('g')).reveal()).toBe(access_token)
+    expect((await force(a)).generation).toBe(4)
+    expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+  })
+})

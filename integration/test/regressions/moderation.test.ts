@@ -1,0 +1,180 @@
+/** Nothing that a server answers, and nothing that one process runs into, makes a storm of requests. */
+import { type EvergrantEvent, isEvergrantError } from '@evergrant/core'
+import type { Fault } from '@evergrant/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { shortTimings } from '../small-fleet.js'
+import { openFleet, openManager, sleep } from './scene.js'
+
+const dayMs = 24 * 3_600_000
+const forced = { forceRefresh: true }
+
+describe('a server that asks for a pause', () => {
+  // Zero was taken at its word: the next request followed at once, and the next.
+  it('of no time at all is not stormed', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    fleet.server.faults.add({ kind: 'throttled', retryAfterMs: 0, times: 1_000_000 })
+    const rotated = tokens.getAccessToken('g', { ...forced, timeoutMs: 1_000 })
+    await expect(rotated).rejects.toSatisfy((error) => isEvergrantError(error))
+    fleet.server.faults.clear()
+    expect(fleet.server.ledger.tokenRequests().length).toBeLessThan(10)
+  })
+
+  // The wrong header was written into the budget that the whole fleet shares.
+  it('of ten years silences nobody a day later', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    fleet.server.faults.add({ kind: 'throttled', retryAfterMs: 3_650 * dayMs })
+    await expect(a.tokens.getAccessToken('g', forced)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    fleet.clock.jump(dayMs)
+    expect((await b.tokens.getAccessToken('g', { ...forced, timeoutMs: 3_000 })).generation).toBe(2)
+  })
+
+  // Without a stated budget a slot was never asked for again, so the demand for silence was not seen.
+  it('is heard by a process that had its slot before, with no budget stated', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    await b.tokens.saveGrant('h', fleet.server.issueGrant())
+    const arm = b.store.hold('arm', 'before')
+    const late = b.tokens.getAccessToken('h', { ...forced, timeoutMs: 1_500 })
+    await arm.arrived
+    fleet.server.faults.add({ kind: 'throttled', retryAfterMs: 10_000 })
+    const first = a.tokens.getAccessToken('g', { ...forced, timeoutMs: 1_000 })
+    await expect(first).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    const mark = fleet.server.ledger.mark()
+    fleet.clock.jump(400) // B's slot of 200 ms is over
+    arm.open()
+    await expect(late).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    expect(fleet.server.ledger.since(mark).tokenRequests()).toHaveLength(0)
+  })
+})
+
+describe('one call', () => {
+  const faults: [string, Fault, object][] = [
+    [
+      'no access token',
+      { kind: 'missing-access-token', times: 1_000 },
+      { code: 'PROVIDER_UNAVAILABLE', reason: 'no_access_token' },
+    ],
+    [
+      'a life of a millisecond',
+      { kind: 'reply-fields', fields: { expires_in: 0.001 }, times: 1_000 },
+      { generation: 2 },
+    ],
+  ]
+  // What came was never good enough to be handed out, so it was rotated on the spot.
+  it.each(faults)('does not rotate without end when replies bring %s', async (_, fault, outcome) => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', fleet.server.issueGrant(), { receivedAtMs: 0 })
+    fleet.server.faults.add(fault)
+    const result = await tokens.getAccessToken('g', { timeoutMs: 2_000 }).catch((error: unknown) => error)
+    expect(fleet.server.ledger.rotations()).toHaveLength(1)
+    expect(result).toMatchObject(outcome)
+  })
+
+  it('does not rotate at once again when the token was over before it arrived', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', fleet.server.issueGrant(), { receivedAtMs: 0 })
+    fleet.server.faults.add({ kind: 'reply-fields', fields: { expires_in: 1 }, times: 1_000 })
+    const gate = fleet.server.gate({ path: 'token', when: 'after' })
+    const outcome = tokens.getAccessToken('g', { timeoutMs: 3_500 }).catch((error: unknown) => error)
+    await gate.arrived()
+    fleet.clock.jump(1_500)
+    gate.open()
+    expect(await outcome).toMatchObject({ code: 'PROVIDER_UNAVAILABLE' })
+    expect(fleet.server.ledger.rotations()).toHaveLength(1)
+  })
+})
+
+describe('renewal behind the callers', () => {
+  // It looked at the due date alone.
+  it('keeps the least time between two rotations, however short the declared life', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' }, { refreshTokenLifetimeMs: 1_000 })
+    const tokens = openManager({ provider: fleet.facts, store: fleet.store, clock: fleet.clock })
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    for (let call = 0; call < 10; call++) {
+      fleet.clock.jump(1_000)
+      await tokens.getAccessToken('g')
+      await sleep(30)
+    }
+    await tokens.close()
+    expect(fleet.server.ledger.rotations()).toHaveLength(1)
+  })
+})
+
+describe('a store that is too slow', () => {
+  // Every try took another slot, and the next try followed at once.
+  it('for the armed lease does not burn the budget of everyone', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' }, { budget: { limit: 300, windowMs: 60_000 } })
+    const takeBudget = vi.spyOn(fleet.store, 'takeBudget')
+    const tokens = openManager({
+      provider: fleet.facts,
+      store: {
+        ...fleet.store,
+        async arm(request) {
+          const answer = await fleet.store.arm(request)
+          await sleep(25)
+          return answer
+        },
+      },
+      timings: { leaseMs: 100, requestTimeoutMs: 100, armedLeaseMs: 120 },
+    })
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    const rotated = tokens.getAccessToken('g', { ...forced, timeoutMs: 1_000 })
+    await expect(rotated).rejects.toSatisfy((error) => isEvergrantError(error))
+    expect(takeBudget.mock.calls.length).toBeLessThan(8)
+    expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
+  })
+})
+
+describe('client credentials that are refused', () => {
+  // Every refusal doubled the pause.
+  it('for many grants at once make one pause, not a dozen', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens, events } = fleet.member()
+    const ids = Array.from({ length: 12 }, (_, place) => `g${place}`)
+    for (const id of ids) await tokens.saveGrant(id, fleet.server.issueGrant())
+    fleet.server.faults.add({ kind: 'invalid-client', times: 12 })
+    await Promise.allSettled(ids.map((id) => tokens.getAccessToken(id, forced)))
+    const pause = (event: EvergrantEvent) => (event.type === 'client.rejected' ? [event.retryAfterMs] : [])
+    const pauses = events.flatMap(pause)
+    expect(pauses.length).toBeGreaterThan(1)
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(5_000)
+  })
+})
+
+describe('reports of rejected tokens', () => {
+  // Each of them looked whether the user had authorized again.
+  it('of a dead grant look at the store once a second at most', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    const token = await tokens.getAccessToken('g')
+    fleet.server.faults.add({ kind: 'error', error: 'invalid_grant' })
+    const dead = { code: 'REAUTHORIZATION_REQUIRED' }
+    await expect(tokens.reportRejected(token)).rejects.toMatchObject(dead)
+    const load = vi.spyOn(fleet.store, 'load')
+    for (let report = 0; report < 50; report++) {
+      await expect(tokens.reportRejected(token)).rejects.toMatchObject(dead)
+    }
+    expect(load.mock.calls.length).toBeLessThanOrEqual(2)
+  })
+
+  // After a rotation of its own the process asked the store what it had just told it.
+  it('and rotations of this process cost no look at the store', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const tokens = openManager({ provider: fleet.facts, store: fleet.store, timings: shortTimings })
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    const load = vi.spyOn(fleet.store, 'load')
+    const token = await tokens.getAccessToken('g')
+    expect((await tokens.getAccessToken('g', forced)).generation).toBe(2)
+    expect((await tokens.reportRejected(token))?.generation).toBe(2)
+    expect((await tokens.getAccessToken('g')).generation).toBe(2)
+    expect(load).not.toHaveBeenCalled()
+  })
+})

@@ -1,0 +1,18 @@
+import { grantLua, indexLua } from './grant-lua.js'
+import { type RedisScript, redisScript } from './redis-script.js'
+
+/** `TokenStore.remove`: `{ok, now, '', record}` with what was stored last, or `{missing, now}`. */
+export const removeScript: RedisScript = redisScript(
+  grantLua,
+  indexLua,
+  `
+local id, channel, message = ARGV[2], ARGV[3], ARGV[4]
+if not chain then return missing() end
+local last = record()
+redis.call('DEL', grant)
+for _, set in ipairs({live, dead, due}) do redis.call('ZREM', set, id) end
+unclaim(id)
+publish(channel, message)
+return {'ok', text(now), '', last}
+`,
+)

@@ -1,0 +1,8 @@
+import { connectNodeRedis, connectNodeRedis5 } from './clients.js'
+import { contractOn } from './contract-on.js'
+import { describeWithRedis, startRedis } from './redis-server.js'
+
+const oneServer = async () => [await startRedis()]
+
+describeWithRedis('nodeRedisStore with redis 6', () => contractOn(oneServer, connectNodeRedis))
+describeWithRedis('nodeRedisStore with redis 5', () => contractOn(oneServer, connectNodeRedis5))
