@@ -46,3 +46,14 @@ export interface FleetReport {
   /** When its first caller had a token. */
   readonly servedAtMs: number | null
 }
+
+/** Ask for all of these at once; none: begin to keep idle grants alive. */
+export interface BacklogOrder {
+  readonly grantIds: readonly string[]
+}
+
+export interface BacklogReport {
+  readonly served: number
+  readonly failures: readonly string[]
+  readonly doneAtMs: number
+}

@@ -8,6 +8,7 @@ import type { Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import type { Clock } from '../time/clock.js'
 import type { StoreClock } from '../time/store-clock.js'
+import type { Turnstile } from '../time/turnstile.js'
 import type { ClientPause } from './client-pause.js'
 
 /** What every part of one token manager works with. */
@@ -22,6 +23,8 @@ export interface ManagerContext {
   readonly grants: GrantCache
   readonly clientPause: ClientPause
   readonly budget: Budget
+  /** The part of a rotation before its bytes leave: all of them go through the same store and token endpoint. */
+  readonly preparing: Turnstile
   readonly lifecycle: Lifecycle
   /** How many questions the store was asked: tells which answers may have crossed. */
   readonly questions: { asked: number }

@@ -8,6 +8,7 @@ import { checkTimings, type Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import { type Clock, systemClock } from '../time/clock.js'
 import { createStoreClock } from '../time/store-clock.js'
+import { createTurnstile } from '../time/turnstile.js'
 import { createClientPause } from './client-pause.js'
 import type { ManagerContext } from './context.js'
 import type { ClientCredentialsGrants } from './load-grant.js'
@@ -43,6 +44,13 @@ export interface Settings {
   readonly clientCredentials: ClientCredentialsGrants
 }
 
+/**
+ * Rotations that prepare at once: more of them only slow each other down in the store, until budget slots and leases
+ * run out before their bytes can leave. Without a stated budget there is no slot to lose.
+ */
+const PREPARING = 4
+const PREPARING_UNLIMITED = 16
+
 /** Checks everything once, copies it, and puts the parts of a manager together. */
 export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext; settings: Settings } {
   const { provider: facts, store, onEvent } = options
@@ -75,6 +83,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
   const ctx: ManagerContext = {
     ...parts,
     budget: createBudget(parts),
+    preparing: createTurnstile(facts.budget ? PREPARING : PREPARING_UNLIMITED),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),

@@ -20,7 +20,7 @@ export interface Ticket {
   /** `undefined`: left the queue, or was told that it takes too long. */
   readonly slot: Promise<Slot | NoSlot | undefined>
   leave(): void
-  /** How long it will take, as far as this process can know. */
+  /** How long it will take at least. */
   expectedMs(): number
 }
 
@@ -51,8 +51,9 @@ interface Queued {
 /** Kept free for callers who wait: a tenth of every window. */
 export const RESERVED_SHARE = 0.1
 
-/** Slots and transit make windows longer, so neither may be more than this part of them. */
-const SMALL_PART = 1 / 100
+/** Slots and transit make windows longer, so each may be only a small part of them. */
+const SLOT_PART = 1 / 100
+const TRANSIT_PART = 1 / 200
 
 /** How much closer together two requests may arrive than they were sent. */
 const TRANSIT_MS = 300
@@ -68,17 +69,16 @@ type BudgetContext = Pick<
 export function createBudget(ctx: BudgetContext): Budget {
   const { clock, chance, facts } = ctx
   const { limit, windowMs: statedMs } = facts.budget ?? UNLIMITED
-  const smallPartMs = facts.budget ? statedMs * SMALL_PART : Number.POSITIVE_INFINITY
-  const slotMs = Math.min(ctx.timings.slotMs, smallPartMs)
+  const slotMs = Math.min(ctx.timings.slotMs, facts.budget ? statedMs * SLOT_PART : Number.POSITIVE_INFINITY)
   // The provider counts what arrives: requests that left a window apart may arrive a little closer together.
-  const windowMs = statedMs + (facts.budget ? Math.min(TRANSIT_MS, smallPartMs) : 0)
+  const windowMs = statedMs + (facts.budget ? Math.min(TRANSIT_MS, statedMs * TRANSIT_PART) : 0)
   const reserve = Math.min(limit - 1, Math.ceil(limit * RESERVED_SHARE))
   const member = chance.id()
   const queued: Queued[] = []
   const alarm = createAlarm(clock)
   let serving = false
-  /** When the next slot comes free, and how many callers of the fleet wait for one of ours, at the last look. */
-  let outlook: { readonly at: Mark; readonly forMs: number; readonly share: number } | undefined
+  /** When the next slot comes free, at the last look. */
+  let outlook: { readonly at: Mark; readonly forMs: number } | undefined
 
   async function ask(id: string, priority: 'caller' | 'background', waiting: number): Promise<Slot | NoSlot> {
     const bucket = facts.budgetKey
@@ -88,19 +88,21 @@ export function createBudget(ctx: BudgetContext): Budget {
     const { answer, askedAt } = asked
     if (answer.status === 'wait') {
       const forMs = Math.max(1, answer.untilMs - answer.nowMs)
-      const share = Math.max(1, (answer.waiting + 1) / (waiting + 1))
-      outlook = { at: askedAt, forMs, share }
+      outlook = { at: askedAt, forMs }
       return { kind: 'stopped', why: 'budget', forMs }
     }
     const valid = { untilMs: answer.validUntilMs, nowMs: answer.nowMs, askedAt }
     return { kind: 'granted', id, valid }
   }
 
-  /** With all callers of the fleet served in turn, a window's worth at a time. */
+  /**
+   * The least it can take, a window's worth of this queue at a time. Others in the fleet may wait for the same
+   * grants or for different ones: nobody is turned away for what may not be so.
+   */
   function expectedMs(place: number): number {
     if (!outlook) return 0
     const nextMs = Math.max(0, outlook.forMs - elapsedMs(clock, outlook.at))
-    return nextMs + Math.floor((place * outlook.share) / limit) * (windowMs + slotMs)
+    return nextMs + Math.floor(place / limit) * (windowMs + slotMs)
   }
 
   async function serve(): Promise<void> {

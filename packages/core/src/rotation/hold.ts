@@ -11,6 +11,8 @@ export interface Hold {
   readonly link: GrantLink
   readonly attempt: string
   readonly timings: Timings
+  /** Makes room for the next grant that wants to prepare its rotation. */
+  readonly leave: () => void
   /** The lease as it was last given. */
   lease: Validity
 }

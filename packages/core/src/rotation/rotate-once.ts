@@ -23,6 +23,9 @@ import { settle } from './settle.js'
 import { gone, takeOver } from './take-over.js'
 import { type Timings, timingsFor } from './timings.js'
 
+/** Background work that finds callers waiting comes back after this long. */
+const CROWDED_MS = 1_000
+
 const LATE = 'The token endpoint or the store was too slow for the lease'
 
 /** Waiting for another holder, we look again at least this often: a notice may be lost. */
@@ -41,10 +44,28 @@ export async function rotateOnce(
   if (!known || known.record.state === 'dead') return { kind: 'moved' }
   if (ctx.lifecycle.closing) return closed(entry)
 
-  const life = { lifetimeMs: lifetimeOf(known), reuseIntervalMs: ctx.facts.reuseIntervalMs }
-  const timings = timingsFor(ctx.timings, life)
+  const leave = await ctx.preparing.enter()
+  try {
+    return await acquireAndRotate(ctx, entry, rotation, known, leave)
+  } finally {
+    leave()
+  }
+}
+
+/** `leave`: makes room for the next grant as soon as the store and the connection need not be shared any more. */
+async function acquireAndRotate(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  known: KnownGrant,
+  leave: () => void,
+): Promise<RotationStep> {
+  // While we stood in line the budget may have run out; then the lease would only be given back.
+  if (!rotation.progress.hasSlot() && ctx.budget.isContended()) return { kind: 'crowded', forMs: CROWDED_MS }
   const unfinished = await finishRelease(ctx, entry)
   if (unfinished) return storeAway(ctx, entry, unfinished)
+  const life = { lifetimeMs: lifetimeOf(known), reuseIntervalMs: ctx.facts.reuseIntervalMs }
+  const timings = timingsFor(ctx.timings, life)
   entry.attempt ??= ctx.chance.id()
   const { attempt } = entry
   const link = linkOf(known.record)
@@ -65,7 +86,7 @@ export async function rotateOnce(
     case 'acquired': {
       const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
       adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
-      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease })
+      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, leave })
     }
   }
 }

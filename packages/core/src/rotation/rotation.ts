@@ -32,6 +32,7 @@ export interface RotationProgress {
   tokenSent(link: GrantLink | undefined): void
   /** Lets callers go on although the rotation still has something to finish. */
   serveWaiters(): void
+  hasSlot(): boolean
   /** The slot that was waited for; whoever takes it uses it up. */
   takeSlot(): Slot | undefined
   /** Waits until a notice arrives, at most this long. */
@@ -55,6 +56,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       prepare(entry)
     },
     serveWaiters: waiters.serve,
+    hasSlot: () => slot !== undefined,
     takeSlot() {
       const taken = slot
       slot = undefined

@@ -56,6 +56,7 @@ export async function sendArmed(
     stop = await arm(ended)
     if (stop !== undefined || ended()) return false
     rotation.progress.tokenSent(link)
+    hold.leave()
     sentAtMs = ctx.storeClock.now()
     return true
   }

@@ -30,6 +30,8 @@ export async function settle(
   for (let away = 0; hasForeignAttempt(entry, attempt); ) {
     const leftMs: number = timings.settleMs - (shownAt ? surelyElapsedMs(ctx.clock, shownAt) : 0)
     if (leftMs <= 0) break
+    // One grant's trouble must not hold up others.
+    hold.leave()
     const lookMs = Math.min(LOOK_AGAIN_MS, timings.leaseMs / 4)
     await rotation.progress.pause(shownAt ? Math.min(leftMs, lookMs) : backoffMs('store', away, ctx.chance))
     if (ctx.lifecycle.closing) {

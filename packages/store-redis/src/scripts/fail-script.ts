@@ -16,7 +16,7 @@ local kept = {}
 for each, armed, was in string.gmatch(redis.call('HGET', grant, 'attempts'), '([^ ;]*) ([^ ;]*) ([^ ;]*);') do
   if each ~= attempt then kept[#kept + 1] = each .. ' ' .. armed .. ' ' .. was .. ';' end
 end
-redis.call('HSET', grant, 'state', 'dead', 'reason', reason, 'attempts', '')
+redis.call('HSET', grant, 'state', 'dead', 'reason', reason, 'attempts', table.concat(kept))
 redis.call('HDEL', grant, 'lease', 'lease_until', 'lease_since')
 redis.call('ZADD', dead, 0, id)
 redis.call('ZREM', live, id)
