@@ -15,6 +15,8 @@ const ci = Boolean(process.env.CI)
 /** What each task runs once dependencies are in place; `extra` arguments go to the last step. */
 const TASKS = {
   demo: [['node', '--conditions=@evergrant/source', '--import=tsx', 'apps/demo/src/main.ts']],
+  chaos: [['node', '--conditions=@evergrant/source', '--import=tsx', 'chaos/src/main.ts']],
+  bench: [['node', '--conditions=@evergrant/source', '--import=tsx', 'benchmarks/src/main.ts']],
   test: [
     ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
     ['vitest', 'run'],
@@ -69,7 +71,7 @@ if (process.env.EVERGRANT_PNPM_READY === undefined) {
       shell: process.platform === 'win32',
     },
   )
-  if (task === 'test' || task === 'chaos') installMissingServers()
+  if (['test', 'chaos', 'bench'].includes(task)) installMissingServers()
   for (const [index, [command, ...commandArgs]] of steps.entries()) {
     const last = index === steps.length - 1
     const full = [...commandArgs, ...(last ? args : [])]

@@ -1,0 +1,62 @@
+/** Times and weighs a call that is made a million times, in a process of its own with room for what it allocates. */
+import { createTokenManager, memoryStore, oauth2Provider } from '@evergrant/core'
+import { median } from './durations.js'
+import type { CallCost, FreshPathReport } from './fresh-path.js'
+import { settledHeap } from './settled-heap.js'
+
+const CALLS = 1_000_000
+/** What one round allocates must fit into the young generation, or a collection would take some of it away. */
+const ROUNDS = 20
+const CALLS_A_ROUND = CALLS / ROUNDS
+
+const GRANT = 'agency-42'
+
+async function contenders(): Promise<Readonly<Record<keyof FreshPathReport, () => Promise<unknown>>>> {
+  const tokenEndpoint = 'https://provider.example/token'
+  const tokens = createTokenManager({
+    provider: oauth2Provider({ id: 'benchmark', clientId: 'c', clientSecret: 's', tokenEndpoint }),
+    store: memoryStore(),
+  })
+  await tokens.saveGrant(GRANT, { access_token: 'access', refresh_token: 'refresh', expires_in: 86_400 })
+  const token = await tokens.getAccessToken(GRANT)
+  const kept = new Map([[GRANT, Promise.resolve(token)]])
+  return {
+    getAccessToken: () => tokens.getAccessToken(GRANT),
+    bareAwait: () => Promise.resolve(token),
+    mapLookup: () => kept.get(GRANT) as Promise<unknown>,
+  }
+}
+
+interface Tally {
+  readonly ns: number[]
+  readonly bytes: number[]
+  retainedBytes: number
+}
+
+/** One round: how long its calls took, what they allocated, and what of that was left. */
+async function round(call: () => Promise<unknown>, tally: Tally | undefined): Promise<void> {
+  const cleanBytes = await settledHeap()
+  const fromBytes = process.memoryUsage().heapUsed
+  const beganNs = process.hrtime.bigint()
+  for (let i = 0; i < CALLS_A_ROUND; i++) await call()
+  const tookNs = Number(process.hrtime.bigint() - beganNs)
+  const toBytes = process.memoryUsage().heapUsed
+  tally?.ns.push(tookNs / CALLS_A_ROUND)
+  tally?.bytes.push((toBytes - fromBytes) / CALLS_A_ROUND)
+  if (tally) tally.retainedBytes += (await settledHeap()) - cleanBytes
+}
+
+const costOf = ({ ns, bytes, retainedBytes }: Tally): CallCost => ({
+  calls: CALLS,
+  ns: Number(median(ns).toFixed(1)),
+  allocatedBytes: Number(median(bytes).toFixed(1)),
+  retainedBytes: Number((retainedBytes / CALLS).toFixed(3)),
+})
+
+const calls = Object.entries(await contenders())
+const tallies = new Map(calls.map(([name]) => [name, { ns: [], bytes: [], retainedBytes: 0 } as Tally]))
+for (const [, call] of calls) for (let i = 0; i < 3; i++) await round(call, undefined)
+// In turn: what else the machine does meanwhile hits all alike.
+for (let i = 0; i < ROUNDS; i++) for (const [name, call] of calls) await round(call, tallies.get(name))
+const report = Object.fromEntries([...tallies].map(([name, tally]) => [name, costOf(tally)]))
+process.send?.(report, () => process.exit(0))
