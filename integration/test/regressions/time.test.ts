@@ -32,7 +32,7 @@ describe('settling', () => {
     await acquire.arrived
     stepMs = hourMs
     acquire.open()
-    expect(await within(1_000, arm.arrived)).toBe('late')
+    expect(await within(800, arm.arrived)).toBe('late')
     arm.open()
     commit.open()
     expect((await rotated).generation).toBe(2)
@@ -42,24 +42,24 @@ describe('settling', () => {
   })
 })
 
-describe('a server that takes a second to answer', () => {
+describe('a server that takes its time to answer', () => {
   // The timings were scaled to what was left of the token's life, not to the whole of it.
-  it('has its time also when the imported token is almost expired', async () => {
+  it('is waited for also when the imported token is almost expired', async () => {
     const fleet = await openFleet({ preset: 'passolution' }, { reuse: 'refused' })
     const tokens = openManager({ provider: fleet.facts, store: fleet.store, timings: shortTimings })
     const receivedAtMs = Date.now() - hourMs + 3_000
     await tokens.saveGrant('g', { ...fleet.server.issueGrant(), expires_in: 3600 }, { receivedAtMs })
-    fleet.server.faults.add({ kind: 'latency', ms: 1_000, when: 'after' })
+    fleet.server.faults.add({ kind: 'latency', ms: 700, when: 'after' })
     expect((await tokens.getAccessToken('g', { forceRefresh: true })).generation).toBe(2)
     expect(fleet.server.ledger.tokenRequests()).toHaveLength(1)
   })
 
   // The timings were scaled down for a replay that did not fit into the interval anyway.
-  it('has its time also when its reuse interval is too short for any replay', async () => {
+  it('is waited for also when its reuse interval is too short for any replay', async () => {
     const fleet = await openFleet({ preset: 'oidcProvider' }, { reuseIntervalMs: 500 })
     const tokens = openManager({ provider: fleet.facts, store: fleet.store, timings: shortTimings })
     await tokens.saveGrant('g', fleet.server.issueGrant())
-    fleet.server.faults.add({ kind: 'latency', ms: 1_000, when: 'after' })
+    fleet.server.faults.add({ kind: 'latency', ms: 700, when: 'after' })
     expect((await tokens.getAccessToken('g', { forceRefresh: true })).generation).toBe(2)
     expect(fleet.server.ledger.tokenRequests()).toHaveLength(1)
   })

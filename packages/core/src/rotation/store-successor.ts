@@ -120,7 +120,8 @@ function handOutUncommitted(
     state: 'live',
     attempts: [],
     sends: 0,
-    committedAtMs: nowMs,
+    // Whole milliseconds, as a store would say: never later than the clock that judges it.
+    committedAtMs: Math.floor(nowMs),
   }
   adopt(ctx.questions, entry, record, { nowMs, order: ++ctx.questions.asked })
   rotation.progress.serveWaiters()
