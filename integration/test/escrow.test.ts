@@ -133,6 +133,21 @@ describe('a successor in escrow', () => {
     expect((await other.tokens.getAccessToken('g')).chain).toBe(saved.chain)
   })
 
+  it('reaches the remote store although the local file is held locked by a frozen process', async () => {
+    const { clientId, clientSecret, tokenEndpoint } = server
+    const local = gatedStore(memoryStore())
+    const tokens = createTokenManager({
+      provider: oauth2Provider({ id: 'p', clientId, clientSecret, tokenEndpoint }),
+      store: escrowed(remote, local, { waitMs: 50 }),
+    })
+    await tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+    const locked = local.hold('save', 'before')
+    expect((await tokens.getAccessToken('g')).generation).toBe(2)
+    expect((await remoteInner.load(key)).record?.generation).toBe(2)
+    locked.open()
+    await tokens.close()
+  })
+
   it('reaches the remote store although the local disk fails', async () => {
     const { clientId, clientSecret, tokenEndpoint } = server
     const broken: TokenStore = { ...memoryStore(), save: () => Promise.reject(down) }

@@ -25,7 +25,7 @@ export {
   penalizeStep,
   takeBudgetStep,
 } from './store/budget-steps.js'
-export { type EscrowedStore, escrowed } from './store/escrowed-store.js'
+export { type EscrowedStore, type EscrowOptions, escrowed } from './store/escrowed-store.js'
 export {
   acquireStep,
   armStep,

@@ -1,3 +1,5 @@
+import { checkNumber } from '../check-options.js'
+import { type Clock, systemClock } from '../time/clock.js'
 import type {
   AcquireAnswer,
   CommitRequest,
@@ -20,6 +22,13 @@ export interface EscrowedStore extends TokenStore {
   recover(): Promise<number>
 }
 
+export interface EscrowOptions {
+  /** How long the remote store waits for the local one, milliseconds; far below `settleMs`. @defaultValue 200 */
+  readonly waitMs?: number
+  /** @defaultValue the runtime's clock */
+  readonly clock?: Clock
+}
+
 /** Name under which the local store keeps what is in escrow: no provider of the application. */
 const ESCROW = 'evergrant escrow'
 
@@ -37,14 +46,19 @@ type Held =
  * (a failover) gets them back. Survives `kill -9` from the moment at which `local` has answered; before that lie
  * the milliseconds between socket and disk.
  *
- * When `local` fails, the remote store is written all the same: then the gap is open, and nothing is worse.
+ * When `local` fails or does not answer within `waitMs`, the remote store is written all the same: then the gap is
+ * open, and nothing is worse.
  *
  * Secrets lie in `local` as they come. To keep them sealed in both, seal outside: `sealed(escrowed(remote, local))`.
  *
  * @param remote - where the fleet keeps its grants
  * @param local - a durable store on this machine; its file may be shared by all processes of the machine
+ * @throws TypeError naming the option that is wrong
  */
-export function escrowed(remote: TokenStore, local: TokenStore): EscrowedStore {
+export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowOptions = {}): EscrowedStore {
+  const { clock = systemClock } = options
+  const waitMs = checkNumber('waitMs', options.waitMs ?? 200, { min: 0 })
+
   /** Two places for each grant: generation n lies safe while n + 1 is on its way. */
   const place = ({ provider, grantId, generation }: GrantLink): { provider: string; grantId: string } => ({
     provider: ESCROW,
@@ -85,9 +99,17 @@ export function escrowed(remote: TokenStore, local: TokenStore): EscrowedStore {
     return true
   }
 
-  /** A local disk that fails must not keep the successor from the remote store. */
+  /**
+   * A local disk that fails, or a file that another process holds locked while it is frozen, must not keep the
+   * successor from the remote store: others are waiting for it there, and not for ever.
+   */
   async function holdIfPossible(held: Held): Promise<void> {
-    await hold(held, false).catch(() => {})
+    let timer: unknown
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, waitMs)
+    })
+    await Promise.race([hold(held, false).catch(() => {}), late])
+    clock.clearTimeout(timer)
   }
 
   /** The successor of this link, if a process of this machine read one and could not store it. */
