@@ -56,6 +56,8 @@ async function read(manager: TokenManager): Promise<HeapSample[]> {
   return samples
 }
 
+// The main process is gone, and with it the server.
+process.once('disconnect', () => process.exit(1))
 const opened = openStore(setup.store)
 const rssBefore = process.memoryUsage().rss
 const beganMs = performance.now()

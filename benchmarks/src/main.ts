@@ -22,6 +22,8 @@ async function measure(asked: Extract<CommandLine, { kind: 'million' | 'fresh-pa
   }
 }
 
+// An `exit` that is heard: what was written is removed then.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => process.exit(1))
 const asked = readCommandLine(process.argv.slice(2))
 switch (asked.kind) {
   case 'help':

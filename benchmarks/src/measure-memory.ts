@@ -31,9 +31,12 @@ async function addDueGrants(
   await tokens.close()
 }
 
+/** Code that is compiled again, or thrown away, while it runs would hide how much data there is. */
+const QUIET = ['--expose-gc', '--no-opt', '--no-lazy-feedback-allocation', '--no-flush-bytecode']
+
 function runProcess(setup: MemorySetup): Promise<MemoryReport> {
   const file = fileURLToPath(new URL('./keep-alive-process.ts', import.meta.url))
-  const child = fork(file, [JSON.stringify(setup)], { execArgv: [...process.execArgv, '--expose-gc'] })
+  const child = fork(file, [JSON.stringify(setup)], { execArgv: [...process.execArgv, ...QUIET] })
   return new Promise((resolve, reject) => {
     child.once('message', (report) => resolve(report as MemoryReport))
     child.once('error', reject)

@@ -54,7 +54,7 @@ export async function postgresPlans(
   pool.on('connect', (client) => {
     client.on('notice', ({ message = '' }) => {
       const [, plan] = message.split(/Query Text: (?:.|\n)*?\n(?=\S.*\(cost=)/)
-      if (plan !== undefined && plan.includes('grants')) seen.push(plan)
+      if (plan?.includes('grants')) seen.push(plan)
     })
   })
   const plans: QueryPlan[] = []

@@ -33,6 +33,8 @@ export interface Fleet {
   readonly workers: readonly FleetWorker[]
   /** Fills every slot. */
   start(): Promise<void>
+  /** Boots spares for those that are used up. Booting takes a core: it is done between the rounds. */
+  refill(): Promise<void>
   /** Puts a fresh process into the slot of one that is gone. */
   replace(slot: number): Promise<FleetWorker>
   /** SIGKILL for all, spares included; resolves when all are gone. */
@@ -102,7 +104,7 @@ export function createFleet({ store, size, spares, net, listener, setupOf }: Fle
   }
 
   async function take(): Promise<FleetWorker> {
-    while (waiting.length <= spares) boot()
+    if (waiting.length === 0) boot()
     const { worker, booted } = waiting.shift() as (typeof waiting)[number]
     await Promise.race([booted, worker.gone])
     const ready = worker.next('ready')
@@ -121,6 +123,10 @@ export function createFleet({ store, size, spares, net, listener, setupOf }: Fle
   return {
     workers,
     replace,
+    async refill() {
+      while (waiting.length < spares) boot()
+      await Promise.all(waiting.map(({ worker, booted }) => Promise.race([booted, worker.gone])))
+    },
     async start() {
       await Promise.all(Array.from({ length: size }, (_, slot) => replace(slot)))
     },

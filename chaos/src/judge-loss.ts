@@ -16,6 +16,8 @@ export type AvoidableCause =
   | 'spent-though-kept'
   /** The reply arrived whole, and its sender, alive, gave up before it looked. */
   | 'left-unread'
+  /** Killed later than 50 ms after it had read the reply, and nothing was on the disk. */
+  | 'late-to-disk'
   /** A request was overtaken by its own replay (C9). */
   | 'overtaken'
   /** The grant was marked dead though the server would have served it. */
@@ -77,8 +79,9 @@ function causeOf(
   if (spending.arm && diedInFlight(history, spending.presentation, spending.arm, limits)) {
     return 'killed-in-flight'
   }
-  const read = history.knowledge.some((each) => each.successor === successor)
-  return read ? 'unexplained' : 'left-unread'
+  const reader = history.knowledge.find((each) => each.successor === successor)?.worker
+  if (reader === undefined) return 'left-unread'
+  return history.kills.some(({ worker }) => worker === reader) ? 'late-to-disk' : 'unexplained'
 }
 
 /**

@@ -47,7 +47,7 @@ export function planRound(seed: string, store: StoreKind, round: number, calm = 
   if (calm || chance.happens(0.06)) return { round, forced: calm ? false : forced, strikes: [], faults: [] }
   const steps = store === 'sqlite' ? WITHOUT_ESCROW : STEPS
   const restarts = chance.happens(0.08) ? [restartStrike(chance)] : []
-  const killed = chance.happens(0.75) ? kills(chance, steps) : []
+  const killed = chance.happens(0.8) ? kills(chance, steps) : []
   const slots = killed.map(({ slot }) => slot)
   const frozen = chance.happens(0.45) ? [freeze(chance, steps, slots)] : []
   return {
@@ -72,7 +72,7 @@ function when(chance: SeededChance, steps: Steps): When {
 
 function kills(chance: SeededChance, steps: Steps): Extract<Strike, { kind: 'kill' }>[] {
   const first = chance.index(WORKERS)
-  const count = chance.pick([1, 1, 1, 2, 2, 3])
+  const count = chance.pick([1, 1, 2, 2, 3])
   return Array.from({ length: count }, (_, i) => ({
     kind: 'kill',
     slot: (first + i) % WORKERS,

@@ -8,8 +8,8 @@ export interface Proven {
   readonly worker: number
   readonly grantId: string
   readonly outcome: Proof['outcome'] | 'stuck'
-  /** When it worked; for the others when it was known. */
-  readonly atMs: number
+  /** Since it was asked, until it worked or was known to be dead. */
+  readonly tookMs: number
   /** What it last failed with. */
   readonly reason: string
 }
@@ -41,7 +41,8 @@ export function createProofs(now: () => number): Proofs {
       current = round
       answers.clear()
       reasons.clear()
-      const untilMs = now() + withinMs
+      const askedMs = now()
+      const untilMs = askedMs + withinMs
       for (const worker of workers) worker.tell({ type: 'prove', round })
       const open = workers.length * GRANTS.length
       while (answers.size < open && now() < untilMs && workers.every((worker) => worker.isRunning())) {
@@ -51,7 +52,8 @@ export function createProofs(now: () => number): Proofs {
         GRANTS.map((grantId) => {
           const proof = answers.get(key(worker, grantId))
           const reason = reasons.get(key(worker, grantId)) ?? ''
-          return { worker, grantId, outcome: proof?.outcome ?? 'stuck', atMs: proof?.atMs ?? now(), reason }
+          const tookMs = Math.max(0, (proof?.atMs ?? now()) - askedMs)
+          return { worker, grantId, outcome: proof?.outcome ?? 'stuck', tookMs, reason }
         }),
       )
     },

@@ -26,7 +26,7 @@ import type { SafetyNet } from './safety-net.js'
 import { clockBase, sharedClock } from './shared-clock.js'
 import { hostStore } from './store-host.js'
 import { createStriker } from './strikes.js'
-import { tellLoss } from './tell-loss.js'
+import { tellLoss, tellSlow } from './tell-loss.js'
 import { within } from './within.js'
 
 export interface RunOptions {
@@ -43,6 +43,8 @@ const ROUND_LASTS_MS = 110
 /** A grant whose token was sent this often without an answer is left in peace for a round: three is the limit. */
 const CALM_FROM_SENDS = 2
 const SAY_EVERY = 25
+/** Beyond this it is worth reading why. */
+const SLOW_MS = 6_000
 
 const limits = {
   othersWaitMs: OTHERS_WAIT_MS,
@@ -129,7 +131,12 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
       return own.some(({ outcome }) => outcome === 'stuck') ? loss(family, 'stuck') : undefined
     }
 
+    let played = 0
+    let brokenOff: string | undefined
+    const endedEarly = (): boolean => brokenOff !== undefined
+
     async function play(round: number): Promise<void> {
+      await fleet.refill()
       const calm = (await Promise.all(GRANTS.map(isWorn))).includes(true)
       const plan = planRound(seed, kind, round, calm)
       const beganMs = now()
@@ -143,24 +150,23 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
       }
       await Promise.all([struck, pause(ROUND_LASTS_MS)])
       provider.endFaults()
-      const quietMs = now()
       const proven = await proofs.ask(round, fleet.workers, PROOF_WITHIN_MS)
-      recoveries.push(Math.max(...proven.map(({ atMs }) => atMs - quietMs)))
+      if (signal.aborted || endedEarly()) return
+      recoveries.push(Math.max(...proven.map(({ tookMs }) => tookMs)))
       journal.poll()
       provider.harvest()
+      const story = { plan, proven, beganMs, history: history(), journal, say }
+      tellSlow(story, SLOW_MS)
       for (const grantId of GRANTS) {
         const judged = judgeGrant(grantId, proven)
         if (!judged) continue
         losses.push(judged)
-        if (judged.avoidable)
-          tellLoss({ plan, judged, grantId, proven, beganMs, history: history(), journal, say })
+        if (judged.avoidable) tellLoss({ ...story, judged, grantId })
         await authorize(grantId)
       }
       for (const [slot, worker] of fleet.workers.entries()) if (!worker.isRunning()) await fleet.replace(slot)
     }
 
-    let played = 0
-    let brokenOff: string | undefined
     while (played < rounds && brokenOff === undefined) {
       const round = played + 1
       brokenOff = await within(play(round), ROUND_WITHIN_MS, signal)

@@ -27,7 +27,7 @@ describe('whose fault a loss was', () => {
   it('killed within 50 ms of the reply, nothing in escrow', () => {
     const read = { ...lost, knowledge: [knows(1, 'read', 18)] }
     expect(causeOf({ ...read, kills: [{ worker: 1, atMs: 68 }] })).toBe('killed-in-flight')
-    expect(causeOf({ ...read, kills: [{ worker: 1, atMs: 69 }] })).toBe('unexplained (avoidable)')
+    expect(causeOf({ ...read, kills: [{ worker: 1, atMs: 69 }] })).toBe('late-to-disk (avoidable)')
   })
 
   it('killed long after the reply had come, and had not read it', () => {

@@ -17,8 +17,6 @@ import type { OpenedStore } from './contract-case.js'
 export const long = 60_000
 /** Ends within a case: the suite waits for it, and does nothing in between that needs it to last. */
 export const brief = 40
-/** Long enough for a few steps on a slow machine, short enough to be waited for. */
-const moderate = 250
 
 /** The grant that cases use when it does not matter which. */
 export const someKey: GrantKey = { provider: 'contract', grantId: 'grant-1' }
