@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { conditions: ['@evergrant/source'] },
   ssr: { resolve: { conditions: ['@evergrant/source'], externalConditions: ['@evergrant/source'] } },
   test: {
-    projects: ['packages/*', 'apps/*', 'integration'],
+    projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
     reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
   },
 })

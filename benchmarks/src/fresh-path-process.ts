@@ -1,7 +1,7 @@
 /** Times and weighs a call that is made a million times, in a process of its own with room for what it allocates. */
 import { createTokenManager, memoryStore, oauth2Provider } from '@evergrant/core'
 import { median } from './durations.js'
-import type { CallCost, FreshPathReport } from './fresh-path.js'
+import type { CallCost, Contender, FreshPathReport } from './fresh-path.js'
 import { settledHeap } from './settled-heap.js'
 
 const CALLS = 1_000_000
@@ -11,7 +11,7 @@ const CALLS_A_ROUND = CALLS / ROUNDS
 
 const GRANT = 'agency-42'
 
-async function contenders(): Promise<Readonly<Record<keyof FreshPathReport, () => Promise<unknown>>>> {
+async function contenders(): Promise<Readonly<Record<Contender, () => Promise<unknown>>>> {
   const tokenEndpoint = 'https://provider.example/token'
   const tokens = createTokenManager({
     provider: oauth2Provider({ id: 'benchmark', clientId: 'c', clientSecret: 's', tokenEndpoint }),
@@ -24,6 +24,8 @@ async function contenders(): Promise<Readonly<Record<keyof FreshPathReport, () =
     getAccessToken: () => tokens.getAccessToken(GRANT),
     bareAwait: () => Promise.resolve(token),
     mapLookup: () => kept.get(GRANT) as Promise<unknown>,
+    mapAndClocks: () =>
+      (Date.now() > 0 && performance.now() > 0 ? kept.get(GRANT) : undefined) as Promise<unknown>,
   }
 }
 
@@ -53,10 +55,28 @@ const costOf = ({ ns, bytes, retainedBytes }: Tally): CallCost => ({
   retainedBytes: Number((retainedBytes / CALLS).toFixed(3)),
 })
 
-const calls = Object.entries(await contenders())
-const tallies = new Map(calls.map(([name]) => [name, { ns: [], bytes: [], retainedBytes: 0 } as Tally]))
+/** Compared round by round: neighbours ran under the same load. */
+const ratioOf = (a: Tally, b: Tally): number =>
+  Number(median(a.ns.map((ns, i) => ns / (b.ns[i] ?? Number.NaN))).toFixed(2))
+
+const calls = Object.entries(await contenders()) as [Contender, () => Promise<unknown>][]
+const tallies = Object.fromEntries(
+  calls.map(([name]) => [name, { ns: [], bytes: [], retainedBytes: 0 }]),
+) as unknown as Record<Contender, Tally>
 for (const [, call] of calls) for (let i = 0; i < 3; i++) await round(call, undefined)
 // In turn: what else the machine does meanwhile hits all alike.
-for (let i = 0; i < ROUNDS; i++) for (const [name, call] of calls) await round(call, tallies.get(name))
-const report = Object.fromEntries([...tallies].map(([name, tally]) => [name, costOf(tally)]))
+for (let i = 0; i < ROUNDS; i++) for (const [name, call] of calls) await round(call, tallies[name])
+
+const { getAccessToken, bareAwait, mapLookup, mapAndClocks } = tallies
+const report: FreshPathReport = {
+  getAccessToken: costOf(getAccessToken),
+  bareAwait: costOf(bareAwait),
+  mapLookup: costOf(mapLookup),
+  mapAndClocks: costOf(mapAndClocks),
+  ratios: {
+    toBareAwait: ratioOf(getAccessToken, bareAwait),
+    toMapLookup: ratioOf(getAccessToken, mapLookup),
+    toMapAndClocks: ratioOf(getAccessToken, mapAndClocks),
+  },
+}
 process.send?.(report, () => process.exit(0))

@@ -93,3 +93,21 @@ describe('planRenewals', () => {
   it('names the option that is wrong', () =>
     expect(() => planRenewals({ grants: -1, lifetimeMs: 1, budget })).toThrow("'grants'"))
 })
+
+describe('keep-alive, with one grant in trouble', () => {
+  it('goes on renewing the others', async () => {
+    const { managers } = fleet(1)
+    const grant = server.issueGrant()
+    await managers[0]?.saveGrant('ill', grant)
+    for (const id of ['a', 'b', 'c']) await managers[0]?.saveGrant(id, server.issueGrant())
+    const family = server.familyOf(grant.refresh_token) ?? ''
+    server.faults.add({ kind: 'status', status: 500, family, times: 1_000 })
+    managers[0]?.start()
+    await pass(3.2 * LIFETIME_MS)
+    for (const id of ['a', 'b', 'c']) {
+      const { generation = 0 } = (await managers[0]?.status(id)) ?? {}
+      expect(generation).toBeGreaterThanOrEqual(4)
+    }
+    await Promise.all(managers.map((manager) => manager.close()))
+  })
+})

@@ -119,6 +119,8 @@ async function rotateHeld(
     const replay = decideReplay({ facts: ctx.facts, attempts, sends, tokenWorks, requestTimeoutMs, nowMs })
     if (replay.kind !== 'send') {
       await release(ctx, entry, hold, 'not-sent')
+      // Rejected meanwhile: then there is nothing left to hold it for.
+      if (replay.kind === 'hold' && entry.rejected) return { kind: 'busy', forMs: 0 }
       const afterMs = replay.kind === 'hold' ? validityLeftMs(known, nowMs) : replay.forMs
       return outcomeUnknown(entry, replay.kind === 'hold' ? 'held' : 'cooling_down', afterMs, true)
     }

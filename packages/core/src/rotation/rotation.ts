@@ -104,7 +104,12 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
 
   async function drive(): Promise<void> {
     const { failure } = entry
-    if (failure) await news.wait(failure.forMs - elapsedMs(ctx.clock, failure.at))
+    const leftMs = failure ? failure.forMs - elapsedMs(ctx.clock, failure.at) : 0
+    if (leftMs > 0) {
+      // Nobody waits for it: keep-alive comes back, and must not stand still for one grant in trouble.
+      if (waiters.size === 0) return
+      await news.wait(leftMs)
+    }
     for (;;) {
       // With news of another link there may be nothing to send: look before queueing.
       if (!slot && !entry.stale && waiters.size > 0 && ctx.budget.isContended()) {

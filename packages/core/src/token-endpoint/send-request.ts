@@ -28,6 +28,8 @@ export interface SendOptions {
 /** A token reply is a few kilobytes; what is larger is an accident or an attack. */
 const MAX_REPLY_BYTES = 1024 * 1024
 
+const LONGEST_GRACE_MS = 100
+
 /**
  * Sends one request whose body waits for its release.
  *
@@ -44,6 +46,15 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
   let releasing: Promise<void> | undefined
   let timer = clock.setTimeout(() => abort.abort(), clampTimer(options.connectTimeoutMs))
 
+  /**
+   * After a freeze the runtime runs timers before it reads sockets: a reply that lies there already gets one more
+   * moment, or waking up would throw away the successor.
+   */
+  function giveUpSoon(): void {
+    const graceMs = Math.min(LONGEST_GRACE_MS, options.requestTimeoutMs / 10)
+    timer = clock.setTimeout(() => abort.abort(), graceMs)
+  }
+
   const body = new ReadableStream<Uint8Array>(
     {
       pull(controller) {
@@ -53,7 +64,7 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
             if (!go || over) throw new Error('not released')
             released = true
             clock.clearTimeout(timer)
-            timer = clock.setTimeout(() => abort.abort(), clampTimer(options.requestTimeoutMs))
+            timer = clock.setTimeout(giveUpSoon, clampTimer(options.requestTimeoutMs))
             controller.enqueue(request.body)
             controller.close()
           })
