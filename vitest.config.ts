@@ -5,6 +5,8 @@ export default defineConfig({
   resolve: { conditions: ['@evergrant/source'] },
   ssr: { resolve: { conditions: ['@evergrant/source'], externalConditions: ['@evergrant/source'] } },
   test: {
+    // Most tests wait for something rather than compute: two at a time also on two cores.
+    maxWorkers: 2,
     projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
     reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
   },
