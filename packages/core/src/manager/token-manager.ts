@@ -122,8 +122,8 @@ export interface TokenManager {
    * otherwise one rotation is shared by all callers, here and in all other processes of the store.
    *
    * @throws EvergrantError `GRANT_NOT_FOUND`, `REAUTHORIZATION_REQUIRED`, `TIMEOUT`, `STORE_UNAVAILABLE`,
-   *   `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `CLIENT_REJECTED`, `VALIDITY_UNATTAINABLE`,
-   *   `CLOSED`
+   *   `STORE_UNUSABLE`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `CLIENT_REJECTED`,
+   *   `VALIDITY_UNATTAINABLE`, `UNEXPECTED`, `CLOSED`
    * @throws `signal.reason` when the signal ends this caller's wait
    */
   getAccessToken(grantId: string, options?: GetAccessTokenOptions): Promise<AccessToken>
@@ -141,7 +141,8 @@ export interface TokenManager {
    * Stores a new authorization. It replaces whatever was there and wins over any rotation in progress.
    *
    * @throws TypeError for a reply without any token
-   * @throws EvergrantError `STORE_UNAVAILABLE`, `INVALID_REPLY` (a `token_type` that is not supported), `CLOSED`
+   * @throws EvergrantError `STORE_UNAVAILABLE`, `INVALID_REPLY` (a `token_type` or token that cannot be used),
+   *   `CLOSED`; with `keepRefreshToken` also `TIMEOUT` and `OUTCOME_UNKNOWN` (the stored token may be spent)
    */
   saveGrant(grantId: string, reply: TokenReply, options?: SaveGrantOptions): Promise<GrantStatus>
 
