@@ -47,9 +47,9 @@ async function expireAndCall(address: StoreAddress): Promise<void> {
   )
   const lateMs: number[] = []
   for (let round = 1; round <= ROUNDS; round++) {
-    await tokens.saveGrant('agency', server.issueGrant(), { receivedAtMs: 0 })
+    const { chain } = await tokens.saveGrant('agency', server.issueGrant(), { receivedAtMs: 0 })
     const answers = children.map(async (child) => (await once(child, 'message'))[0] as FleetReport)
-    for (const child of children) child.send({ calls: CALLS })
+    for (const child of children) child.send({ calls: CALLS, chain })
     const reports = await Promise.all(answers)
     for (const { ok, failures } of reports) {
       expect({ round, ok, failures }).toEqual({ round, ok: CALLS, failures: [] })
