@@ -79,16 +79,31 @@ async function exchange(
   if (result.kind === 'not-sent' && ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   if (result.kind === 'not-sent') throw exchangeError('PROVIDER_UNAVAILABLE', result.reason)
   if (result.kind === 'unknown') throw exchangeError('OUTCOME_UNKNOWN', result.reason)
-  await checkReply(ctx, result.reply)
-  const { members } = result.reply
-  const context = {
+  const { reply } = result
+  try {
+    await checkReply(ctx, reply)
+    return await store(ctx, key, reply.members, sentAtMs, before)
+  } finally {
+    if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
+  }
+}
+
+/** What the code brought. */
+async function store(
+  ctx: ManagerContext,
+  key: GrantKey,
+  members: TokenEndpointReply['members'],
+  sentAtMs: number,
+  before: GrantRecord | undefined,
+): Promise<GrantRecord> {
+  const { facts } = ctx
+  const pair = successorPair(members, {
     key,
-    facts: ctx.facts,
+    facts,
     previous: undefined,
     grantType: 'refresh_token',
     sentAtMs,
-  } as const
-  const pair = successorPair(members, context)
+  })
   try {
     checkBearer(members)
   } catch (error) {
@@ -127,19 +142,15 @@ async function saveUntilStored(
 
 /** One request of the budget, or how long it would take. */
 async function takeSlot(ctx: ManagerContext, patience: Patience): Promise<Slot> {
-  let expectedMs = 0
-  const now = ctx.budget.isContended() ? undefined : await ctx.budget.takeNow('caller')
-  const isFull = now === undefined || (now.kind === 'stopped' && now.why === 'budget')
-  const ticket = isFull
-    ? ctx.budget.queue((forMs) => {
-        expectedMs = forMs
-        return patience.leftMs() >= forMs
-      })
-    : undefined
-  const slot = ticket ? await ticket.slot : now
-  if (slot?.kind === 'granted') return slot
-  if (slot?.why === 'store') throw slot.error
-  throw exchangeError('RATE_LIMITED', 'budget', expectedMs)
+  const alarm = createAlarm(ctx.clock)
+  const slot = await ctx.budget.take('caller', async (forMs) => {
+    if (ctx.lifecycle.closing || patience.leftMs() < forMs) return false
+    await patience.wait(alarm.wait(forMs))
+    return true
+  })
+  if (slot.kind === 'granted') return slot
+  if (slot.why === 'store') throw slot.error
+  throw exchangeError('RATE_LIMITED', 'budget', slot.forMs)
 }
 
 async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promise<void> {
