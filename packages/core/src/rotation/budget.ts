@@ -61,7 +61,7 @@ export function budgetTerms({ budget }: ProviderFacts, longestSlotMs: number): B
 
 type BudgetContext = Pick<
   ManagerContext,
-  'facts' | 'store' | 'clock' | 'storeClock' | 'questions' | 'chance' | 'line'
+  'facts' | 'store' | 'clock' | 'storeClock' | 'questions' | 'timings' | 'chance' | 'line'
 >
 
 export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
