@@ -3,7 +3,7 @@ import { type EvergrantEvent, isEvergrantError } from '@evergrant/core'
 import { describe, expect, it } from 'vitest'
 import { gatedStore } from '../gated-store.js'
 import { shortTimings } from '../small-fleet.js'
-import { openFleet, openManager, within } from './scene.js'
+import { openFleet, openManager, sleep, within } from './scene.js'
 
 const storeTimeoutMs = 200
 
@@ -55,6 +55,40 @@ describe('a store that never answers', () => {
       remove: () => tokens.revoke('g'),
     }
     await expect(calls[step]()).rejects.toSatisfy((error) => isEvergrantError(error, 'STORE_UNAVAILABLE'))
+  })
+})
+
+describe('a step that arrives when nobody waits for it any more', () => {
+  const late = { code: 'STORE_UNAVAILABLE', reason: 'timeout' }
+
+  it('saves no authorization over a newer one', async () => {
+    const { server, store, tokens } = await openScene()
+    const save = store.hold('save', 'before')
+    await expect(tokens.saveGrant('g', server.issueGrant())).rejects.toMatchObject(late)
+    const { chain } = await tokens.saveGrant('g', server.issueGrant())
+    save.open()
+    await sleep(20)
+    expect(await tokens.status('g')).toMatchObject({ chain })
+  })
+
+  it('saves nothing after a removal', async () => {
+    const { server, store, tokens } = await openScene()
+    const save = store.hold('save', 'before')
+    await expect(tokens.saveGrant('g', server.issueGrant())).rejects.toMatchObject(late)
+    await tokens.revoke('g')
+    save.open()
+    await sleep(20)
+    expect(await tokens.status('g')).toBeUndefined()
+  })
+
+  it('removes no newer authorization', async () => {
+    const { server, store, tokens } = await openScene()
+    const remove = store.hold('remove', 'before')
+    await expect(tokens.revoke('g')).rejects.toMatchObject(late)
+    const { chain } = await tokens.saveGrant('g', server.issueGrant())
+    remove.open()
+    await sleep(20)
+    expect(await tokens.status('g')).toMatchObject({ chain })
   })
 })
 

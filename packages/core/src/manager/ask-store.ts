@@ -48,9 +48,7 @@ export async function tryStore<A>(
 function inTime<A>(clock: Clock, timeoutMs: number, answer: Promise<A>): Promise<A> {
   return new Promise((resolve, reject) => {
     const late = (): void =>
-      reject(
-        new EvergrantError('STORE_UNAVAILABLE', 'The token store did not answer', { reason: 'timeout' }),
-      )
+      reject(new EvergrantError('STORE_UNAVAILABLE', 'The token store did not answer', { reason: 'timeout' }))
     const timer = clock.setTimeout(late, clampTimer(timeoutMs))
     answer.then(resolve, reject).finally(() => clock.clearTimeout(timer))
   })

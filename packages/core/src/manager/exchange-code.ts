@@ -11,7 +11,7 @@ import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
 import { checkBearer, successorPair } from '../token-endpoint/successor.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
-import { askStore } from './ask-store.js'
+import { askStore, tryStore } from './ask-store.js'
 import { checkExchange, codeFrom } from './authorization-callback.js'
 import type { ManagerContext } from './context.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
@@ -123,20 +123,23 @@ async function saveUntilStored(
 ): Promise<GrantRecord> {
   const chain = ctx.chance.id()
   const alarm = createAlarm(ctx.clock)
+  let seen = before
   for (let failures = 1; ; failures++) {
     try {
-      if (failures > 1) {
-        // The first answer may have been lost, and others may have authorized since.
-        const { answer } = await askStore(ctx, (store) => store.load(key))
-        const isNewer = answer.record && ![chain, before?.chain].includes(answer.record.chain)
-        if (answer.record && isNewer) return answer.record
-      }
-      return await saveNewChain(ctx, key, pair, chain)
+      const saved = await saveNewChain(ctx, key, pair, chain, seen)
+      if (saved) return saved
+      failures = 0
     } catch (error) {
       if (ctx.lifecycle.abandoned) throw exchangeError('UNCOMMITTED_SUCCESSOR', 'store_unavailable')
       if (!(error instanceof EvergrantError)) throw error
       await alarm.wait(backoffMs('store', failures, ctx.chance))
     }
+    // The first answer may have been lost, and others may have authorized since.
+    const asked = await tryStore(ctx, (store) => store.load(key))
+    if (asked instanceof EvergrantError) continue
+    const { record } = asked.answer
+    if (record && ![chain, before?.chain].includes(record.chain)) return record
+    seen = record
   }
 }
 
