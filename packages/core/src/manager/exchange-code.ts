@@ -76,6 +76,7 @@ async function exchange(
       return slot.kind === 'granted' && !ended() && !ctx.lifecycle.closing
     },
   })
+  if (result.kind === 'not-sent' && slot.kind === 'granted') ctx.budget.giveBack(slot)
   if (result.kind === 'not-sent' && ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   if (result.kind === 'not-sent') throw exchangeError('PROVIDER_UNAVAILABLE', result.reason)
   if (result.kind === 'unknown') throw exchangeError('OUTCOME_UNKNOWN', result.reason)

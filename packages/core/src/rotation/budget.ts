@@ -27,6 +27,8 @@ export interface Budget {
   take(priority: 'caller' | 'background', wait?: (forMs: number) => Promise<boolean>): Promise<Slot | NoSlot>
   /** A slot that went out of date before it was used, for one that is in date. */
   exchange(slot: Slot): Promise<Slot | NoSlot>
+  /** A slot that was not used: what this manager asks for next is given in exchange for it. */
+  giveBack(slot: Slot): void
   /** The provider asked for silence: nobody in the fleet sends before then. */
   silence(forMs: number): Promise<void>
 }
@@ -71,6 +73,7 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   const member = chance.id()
   /** Callers who were told to wait and will ask again. */
   let waiting = 0
+  const unused: string[] = []
   /** The question under way. */
   let asking: Promise<unknown> = Promise.resolve()
 
@@ -92,7 +95,7 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   /** What is known already is not asked: the store would say the same. */
   async function askUnlessShut(priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
     const forMs = line.shutMs()
-    return forMs > 0 ? { kind: 'stopped', why: 'budget', forMs } : ask(chance.id(), priority)
+    return forMs > 0 ? { kind: 'stopped', why: 'budget', forMs } : ask(unused.pop() ?? chance.id(), priority)
   }
 
   /** One question of a manager at a time: if the first is told to wait, the others need not ask. */
@@ -115,6 +118,10 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
       }
     },
     exchange: (slot) => ask(slot.id, 'caller'),
+    giveBack(slot) {
+      unused.push(slot.id)
+      ctx.line.reopen()
+    },
     async silence(forMs) {
       const untilMs = ctx.storeClock.now() + forMs
       // With the store away the caller's own backoff stands alone.

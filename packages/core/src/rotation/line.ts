@@ -22,6 +22,8 @@ export interface Line {
   shutMs(): number
   /** The budget is used up for this long. Everyone who waits hears of it. */
   shutFor(forMs: number): void
+  /** Something is left after all. */
+  reopen(): void
   /**
    * @param place.told - hears how long it will take at least, whenever that is known anew; answers whether to stay
    * @param place.first - before all others: it had its turn already
@@ -97,6 +99,10 @@ export function createLine({ clock, width, limit, windowMs }: LineOptions): Line
     shutFor(forMs) {
       shut = { at: markNow(clock), forMs }
       for (const [place, each] of [...waiting].entries()) if (!each.told(expectedMs(place))) leave(each)
+      admit()
+    },
+    reopen() {
+      shut = undefined
       admit()
     },
     enter({ told, first }) {

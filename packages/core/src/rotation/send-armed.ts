@@ -98,7 +98,10 @@ export async function sendArmed(
     connectTimeoutMs: remainingMs(clock, hold.lease),
     requestTimeoutMs: timings.requestTimeoutMs,
   })
-  if (result.kind === 'not-sent' && stop !== undefined) return stop
+  if (result.kind === 'not-sent') {
+    if (slot.kind === 'granted') ctx.budget.giveBack(slot)
+    if (stop !== undefined) return stop
+  }
   return result.kind === 'reply' ? { ...result, sentAtMs } : result
 }
 
