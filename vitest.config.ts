@@ -8,6 +8,6 @@ export default defineConfig({
     // Most tests wait for something rather than compute: two at a time also on two cores.
     maxWorkers: 2,
     projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
-    reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
+    reporters: ['default', './scripts/plain-reporter.mjs'],
   },
 })
