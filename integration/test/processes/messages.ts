@@ -1,4 +1,4 @@
-import type { OAuth2ProviderOptions } from '@evergrant/core'
+import type { OAuth2ProviderOptions, Timings } from '@evergrant/core'
 import type { StoreAddress } from './open-store.js'
 
 /** What a worker is started with. */
@@ -59,3 +59,11 @@ export interface BacklogReport {
   readonly failures: readonly string[]
   readonly doneAtMs: number
 }
+
+/** What a worker whose store goes away is started with. */
+export interface StoreAwaySetup extends FleetSetup {
+  readonly timings: Partial<Timings>
+}
+
+/** Of each grant the generation of the token that came, or why none did. */
+export type StoreAwayReport = readonly (number | string)[]

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { FleetSetup, Order, Report, WorkerSetup } from './messages.js'
+import type { FleetSetup, Order, Report, StoreAwaySetup, WorkerSetup } from './messages.js'
 
 export interface Worker {
   readonly child: ChildProcess
@@ -29,7 +29,10 @@ export async function startWorker(setup: WorkerSetup): Promise<Worker> {
 }
 
 /** Runs one of the programs of this folder from source, and waits until it says that it is ready. */
-export async function startProcess(program: string, setup: WorkerSetup | FleetSetup): Promise<ChildProcess> {
+export async function startProcess(
+  program: string,
+  setup: WorkerSetup | FleetSetup | StoreAwaySetup,
+): Promise<ChildProcess> {
   const child = fork(new URL(program, import.meta.url), [JSON.stringify(setup)], {
     execArgv: ['--conditions=@evergrant/source', '--import=tsx'],
   })

@@ -1,0 +1,41 @@
+/** One process of a fleet: asks for a token of each grant when told; says when it waits for another to rotate them. */
+import { createTokenManager, type EvergrantEvent, oauth2Provider } from '@evergrant/core'
+import type { StoreAwayReport, StoreAwaySetup } from './messages.js'
+import { openStore } from './open-store.js'
+
+const setup = JSON.parse(process.argv[2] ?? '') as StoreAwaySetup
+const { store } = await openStore(setup.store)
+const busy = new Set<string>()
+let wanted = Number.NaN
+let rotations = 0
+const tokens = createTokenManager({
+  provider: oauth2Provider(setup.provider),
+  store: {
+    ...store,
+    async acquire(request) {
+      const answer = await store.acquire(request)
+      const isFirst = answer.status === 'busy' && !busy.has(request.grantId)
+      if (isFirst && busy.add(request.grantId).size === wanted) process.send?.('waiting')
+      return answer
+    },
+  },
+  timings: setup.timings,
+  timeoutMs: 60_000,
+  onEvent({ type }: EvergrantEvent) {
+    if (type === 'grant.rotated') rotations += 1
+  },
+})
+
+process.on('message', async (grantIds: readonly string[] | 'rotations') => {
+  if (grantIds === 'rotations') {
+    process.send?.(rotations)
+    return
+  }
+  wanted = grantIds.length
+  const results = await Promise.allSettled(grantIds.map((id) => tokens.getAccessToken(id)))
+  const report: StoreAwayReport = results.map((result) =>
+    result.status === 'fulfilled' ? result.value.generation : String(result.reason),
+  )
+  process.send?.(report)
+})
+process.send?.('ready')
