@@ -127,8 +127,9 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
     async silence(forMs) {
       // A wall clock that was set forward since the last answer would silence the fleet for as long: any answer
       // tells the time.
-      await tryStore(ctx, (store) => store.load({ provider: facts.id, grantId: 'clock' }))
-      const untilMs = ctx.storeClock.now() + forMs
+      const looked = await tryStore(ctx, (store) => store.load({ provider: facts.id, grantId: 'clock' }))
+      const nowMs = looked instanceof EvergrantError ? ctx.storeClock.earliest() : ctx.storeClock.now()
+      const untilMs = nowMs + forMs
       // With the store away the caller's own backoff stands alone.
       await tryStore(ctx, (store) => store.penalize({ bucket: facts.budgetKey, untilMs }))
     },
