@@ -4,6 +4,7 @@ import { linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
 import type { GrantKey, GrantRecord, GrantSummary, TokenPair } from '../store/token-store.js'
 import { createAbortHub } from '../time/abort-hub.js'
+import { elapsedMs, markNow } from '../time/clock.js'
 import { type Patience, startPatience } from '../time/patience.js'
 import { hasTokens } from '../token-endpoint/parse-reply.js'
 import { checkBearer, successorPair } from '../token-endpoint/successor.js'
@@ -88,16 +89,19 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       }
       checkBearer(reply)
       if (receivedAtMs !== undefined) checkNumber('receivedAtMs', receivedAtMs, { min: 0 })
+      const calledAt = markNow(ctx.clock)
+      const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, calledAt.wallMs - receivedAtMs)
       const patience = patienceFor({}, 'The lease of the stored grant')
       const saves = keepRefreshToken && !reply.refresh_token ? saveKeepingRefreshToken : undefined
       const chain = ctx.chance.id()
+      let sentAtMs: number | undefined
       for (;;) {
         // Also reads the store's clock, on which the lifetime is kept.
         const { answer: before } = await askStore(ctx, (store) => store.load(key))
-        const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
-        const sentAtMs = ctx.storeClock.now() - ageMs
-        const pairFrom = (previous?: GrantTokens): TokenPair =>
-          successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
+        // At the first look: what a machine sleeps through later is on none of its clocks.
+        sentAtMs ??= ctx.storeClock.earliest() - ageMs - elapsedMs(ctx.clock, calledAt)
+        const context = { key, facts: ctx.facts, grantType: 'refresh_token', sentAtMs } as const
+        const pairFrom = (previous?: GrantTokens): TokenPair => successorPair(reply, { ...context, previous })
         const kept = await saves?.(ctx, key, pairFrom, patience)
         const record = kept ?? (await saveNewChain(ctx, key, pairFrom(), chain, before.record))
         // Of two authorizations at the same moment the one that is stored last wins.

@@ -1,7 +1,9 @@
 import { EvergrantError, type EvergrantErrorCode } from '../errors.js'
+import { adopt } from '../grant/grant-entry.js'
 import { decodeTokens } from '../grant/grant-tokens.js'
 import { backoffMs } from '../rotation/backoff.js'
 import type { NoSlot, Slot } from '../rotation/budget.js'
+import { MAX_SLOT_EXCHANGES } from '../rotation/send-armed.js'
 import type { GrantKey, GrantRecord, TokenPair } from '../store/token-store.js'
 import { createAlarm } from '../time/alarm.js'
 import { remainingMs } from '../time/clock.js'
@@ -63,17 +65,23 @@ async function exchange(
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) throw exchangeError('CLIENT_REJECTED', 'invalid_client', pausedMs)
   let slot: Slot | NoSlot = await takeSlot(ctx, patience)
-  let sentAtMs = ctx.storeClock.now()
+  let sentAtMs = ctx.storeClock.earliest()
   const result = await sendRequest(await prepareRequest(ctx.facts, ctx.facts.tokenEndpoint, parameters), {
     fetch: ctx.fetch,
     clock: ctx.clock,
     connectTimeoutMs: requestTimeoutMs,
     requestTimeoutMs,
     async release(ended) {
-      if (slot.kind === 'granted' && remainingMs(ctx.clock, slot.valid) <= 0)
+      for (let exchanges = 0; slot.kind === 'granted'; exchanges++) {
+        if (ended() || ctx.lifecycle.closing || exchanges > MAX_SLOT_EXCHANGES) return false
+        if (remainingMs(ctx.clock, slot.valid) > 0) {
+          sentAtMs = ctx.storeClock.earliest()
+          return true
+        }
+        // What is given in exchange may be out of date too by the time its answer is here.
         slot = await ctx.budget.exchange(slot)
-      sentAtMs = ctx.storeClock.now()
-      return slot.kind === 'granted' && !ended() && !ctx.lifecycle.closing
+      }
+      return false
     },
   })
   if (result.kind === 'not-sent' && slot.kind === 'granted') ctx.budget.giveBack(slot)
@@ -139,7 +147,10 @@ async function saveUntilStored(
     const asked = await tryStore(ctx, (store) => store.load(key))
     if (asked instanceof EvergrantError) continue
     const { record } = asked.answer
-    if (record && ![chain, before?.chain].includes(record.chain)) return record
+    if (record && ![chain, before?.chain].includes(record.chain)) {
+      adopt(ctx.questions, ctx.grants.ensure(key), record, { nowMs: asked.answer.nowMs, order: asked.order })
+      return record
+    }
     seen = record
   }
 }

@@ -42,8 +42,9 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
         if (entry.stale && !entry.uncommitted) await load(entry, patience)
       } catch (error) {
         const known = entry.known as KnownGrant | undefined
-        const serveKnown = known?.record.state === 'live' && isEvergrantError(error, 'STORE_UNAVAILABLE')
-        if (!serveKnown) throw error
+        // A store that is away, or that this caller cannot wait for, does not hurt a token that works.
+        const isAway = isEvergrantError(error, 'STORE_UNAVAILABLE') || isEvergrantError(error, 'TIMEOUT')
+        if (!isAway || known?.record.state !== 'live') throw error
       }
     }
     const { known } = entry

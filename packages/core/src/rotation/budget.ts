@@ -112,8 +112,10 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
         const slot = await askInTurn(priority)
         if (slot.kind === 'granted' || slot.why !== 'budget' || !wait) return slot
         waiting += 1
-        const again = await wait(slot.forMs)
-        waiting -= 1
+        // It may throw, for a caller who leaves: background work would stand behind that one for ever.
+        const again = await wait(slot.forMs).finally(() => {
+          waiting -= 1
+        })
         if (!again) return slot
       }
     },
@@ -123,7 +125,11 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
       ctx.line.reopen()
     },
     async silence(forMs) {
-      const untilMs = ctx.storeClock.now() + forMs
+      // A wall clock that was set forward since the last answer would silence the fleet for as long: any answer
+      // tells the time.
+      const looked = await tryStore(ctx, (store) => store.load({ provider: facts.id, grantId: 'clock' }))
+      const nowMs = looked instanceof EvergrantError ? ctx.storeClock.earliest() : ctx.storeClock.now()
+      const untilMs = nowMs + forMs
       // With the store away the caller's own backoff stands alone.
       await tryStore(ctx, (store) => store.penalize({ bucket: facts.budgetKey, untilMs }))
     },

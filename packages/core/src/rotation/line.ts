@@ -16,7 +16,7 @@ export interface Place {
  * used up nobody goes in.
  */
 export interface Line {
-  /** How many wait. */
+  /** How many wait that a caller waits for: background work must not stand behind itself. */
   length(): number
   /** How long nobody will be let in; 0: it is open. */
   shutMs(): number
@@ -26,9 +26,14 @@ export interface Line {
   reopen(): void
   /**
    * @param place.told - hears how long it will take at least, whenever that is known anew; answers whether to stay
+   * @param place.isAwaited - whether a caller waits for it now
    * @param place.first - before all others: it had its turn already
    */
-  enter(place: { readonly told: (forMs: number) => boolean; readonly first: boolean }): Place
+  enter(place: {
+    readonly told: (forMs: number) => boolean
+    readonly isAwaited: () => boolean
+    readonly first: boolean
+  }): Place
 }
 
 export interface LineOptions {
@@ -42,6 +47,7 @@ export interface LineOptions {
 
 interface Waiting {
   readonly told: (forMs: number) => boolean
+  readonly isAwaited: () => boolean
   readonly settle: (leave: (() => void) | undefined) => void
 }
 
@@ -94,7 +100,7 @@ export function createLine({ clock, width, limit, windowMs }: LineOptions): Line
   }
 
   return {
-    length: () => waiting.length,
+    length: () => waiting.filter((each) => each.isAwaited()).length,
     shutMs,
     shutFor(forMs) {
       shut = { at: markNow(clock), forMs }
@@ -105,12 +111,12 @@ export function createLine({ clock, width, limit, windowMs }: LineOptions): Line
       shut = undefined
       admit()
     },
-    enter({ told, first }) {
+    enter({ told, isAwaited, first }) {
       let settle: Waiting['settle'] = () => {}
       const entered = new Promise<(() => void) | undefined>((resolve) => {
         settle = resolve
       })
-      const each: Waiting = { told, settle }
+      const each: Waiting = { told, isAwaited, settle }
       if (first) waiting.unshift(each)
       else waiting.push(each)
       const forMs = expectedMs(waiting.indexOf(each))

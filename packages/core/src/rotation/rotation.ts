@@ -138,7 +138,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
 
   /** Without the lease: others may rotate meanwhile, and a notice of that ends the wait. */
   async function standInLine(first: boolean): Promise<(() => void) | undefined> {
-    place = ctx.line.enter({ told: toldOf, first })
+    place = ctx.line.enter({ told: toldOf, isAwaited: () => waiters.size > 0, first })
     const leave = await place.entered
     place = undefined
     return leave

@@ -24,7 +24,7 @@ export type Stopped = { readonly kind: 'stopped' } & (
 export type ArmedReply = Extract<SendResult, { kind: 'reply' }> & { readonly sentAtMs: number }
 
 /** An unused slot may be exchanged this often while the connection stands: a slow store must not loop. */
-const MAX_SLOT_EXCHANGES = 3
+export const MAX_SLOT_EXCHANGES = 3
 
 /**
  * Takes one request from the budget, connects, and lets the bytes leave only on the positive answer of arm,
@@ -51,14 +51,12 @@ export async function sendArmed(
   if (slot.kind !== 'granted') return slot
 
   let stop: Stopped | undefined
-  let sentAtMs = ctx.storeClock.now()
 
   async function release(ended: () => boolean): Promise<boolean> {
     stop = await arm(ended)
     if (stop !== undefined || ended()) return false
     rotation.progress.tokenSent(link)
     hold.leave()
-    sentAtMs = ctx.storeClock.now()
     return true
   }
 
@@ -102,7 +100,8 @@ export async function sendArmed(
     if (slot.kind === 'granted') ctx.budget.giveBack(slot)
     if (stop !== undefined) return stop
   }
-  return result.kind === 'reply' ? { ...result, sentAtMs } : result
+  // Lifetimes run from the store's clock as arm read it: surely before the bytes left, however slow its answer was.
+  return result.kind === 'reply' ? { ...result, sentAtMs: hold.lease.nowMs } : result
 }
 
 /** Step 4: waits for a slot while the lease allows it. A long wait is no reason to keep the lease from others. */

@@ -7,6 +7,7 @@ import { backoffMs } from './backoff.js'
 import { type Hold, release } from './hold.js'
 import type { Rotation } from './rotation.js'
 import type { RotationStep } from './rotation-step.js'
+import { gone, takeOver } from './take-over.js'
 
 type Settled = { readonly kind: 'settled' } | { readonly kind: 'stopped'; readonly step: RotationStep }
 
@@ -52,7 +53,12 @@ export async function settle(
       continue
     }
     const { answer } = asked
-    if (answer.status !== 'acquired') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
+    if (answer.status === 'busy') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
+    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry) }
+    if (answer.status === 'superseded') {
+      const from = { nowMs: answer.nowMs, order: asked.order }
+      return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }
+    }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     shownAt ??= askedAt
     adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })

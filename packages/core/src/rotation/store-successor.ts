@@ -71,6 +71,10 @@ async function conclude(
   { answer, order }: Asked<Timed<CommitAnswer>>,
   tookMs: number,
 ): Promise<RotationStep> {
+  const { known } = entry
+  const own = { chain: link.chain, generation: link.generation + 1 }
+  // What was handed out meanwhile is our own word: the store's answer to this very commit is newer than that.
+  if (entry.uncommitted && known && isSameLink(known.record, own)) entry.knownAfter = order - 1
   entry.inHand = false
   entry.uncommitted = false
   if (answer.status === 'missing') {

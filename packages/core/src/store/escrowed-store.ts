@@ -65,18 +65,34 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     grantId: JSON.stringify([provider, grantId, generation % 2]),
   })
 
-  /** `renewAtMs` makes what is not yet stored findable by the local store's index. */
-  async function hold(held: Held, stored: boolean): Promise<void> {
+  /** A new chain for each state: the local store treats a repeated chain as a repeated save. */
+  function nameOf(held: Held, state: 'held' | 'stored'): string {
     const { chain, attempt, generation } = placeOf(held)
+    return `${chain} ${generation} ${attempt} ${state}`
+  }
+
+  /**
+   * `renewAtMs` makes what is not yet stored findable by the local store's index. The mark that it is stored goes
+   * only where it is held: one that a slow disk takes late must not cover the successor after the next.
+   */
+  async function hold(held: Held, state: 'held' | 'stored'): Promise<void> {
+    const { generation } = placeOf(held)
     await local.save({
       ...place({ ...held.request, generation }),
-      // A new chain for each state: the local store treats a repeated chain as a repeated save.
-      chain: `${chain} ${generation} ${attempt} ${stored ? 'stored' : 'held'}`,
+      chain: nameOf(held, state),
+      ...(state === 'stored' && { expectedChain: nameOf(held, 'held') }),
       generation: 1,
       secret: JSON.stringify(held),
       expiresAtMs: null,
-      renewAtMs: stored ? null : 0,
+      renewAtMs: state === 'stored' ? null : 0,
     })
+  }
+
+  /** The remote store has something newer. Nobody waits for the disk. */
+  function drop(held: Held): void {
+    const { generation } = placeOf(held)
+    const where = place({ ...held.request, generation })
+    local.remove({ ...where, expectedChain: nameOf(held, 'held') }).catch(() => {})
   }
 
   async function heldAt(link: GrantLink): Promise<Held | undefined> {
@@ -86,7 +102,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
   function markStored(held: Held): void {
     // Only spares a look at the next start; if it fails, that look finds it stored.
-    hold(held, true).catch(() => {})
+    hold(held, 'stored').catch(() => {})
   }
 
   /** Whether the remote store took it. */
@@ -107,7 +123,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, waitMs)
     })
-    await Promise.race([hold(held, false).catch(() => {}), late])
+    await Promise.race([hold(held, 'held').catch(() => {}), late])
     clock.clearTimeout(timer)
   }
 
@@ -135,7 +151,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       await holdIfPossible(held)
       const answer = await remote.save(request)
       if (answer.status === 'saved') markStored(held)
-      else await local.remove(place(request))
+      else drop(held)
       return answer
     },
 
@@ -152,7 +168,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       await holdIfPossible(held)
       const answer = await remote.commit(request)
       if (answer.status === 'committed') markStored(held)
-      else await local.remove(place({ ...request, generation: request.generation + 1 }))
+      else drop(held)
       return answer
     },
 
@@ -173,7 +189,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
           if (!record) continue
           const held = JSON.parse(record.secret) as Held
           if (await bring(held)) brought += 1
-          await hold(held, true)
+          await hold(held, 'stored')
         }
         if (keys.length < 100) return brought
       }

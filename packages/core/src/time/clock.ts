@@ -39,11 +39,11 @@ export function elapsedMs(clock: Clock, since: Mark): number {
 }
 
 /**
- * The same as the **smaller** of both clocks: for waits whose point is that somebody else really had that long. A
- * wall clock that was set forward must not shorten them.
+ * What has passed at least: for waits whose point is that somebody else really had that long. By the monotonic clock
+ * alone: a wall clock that was set forward must not shorten them, nor one that was set back make them last for days.
  */
 export function surelyElapsedMs(clock: Clock, since: Mark): number {
-  return Math.min(clock.now() - since.wallMs, clock.monotonic() - since.monotonicMs)
+  return clock.monotonic() - since.monotonicMs
 }
 
 /** Something the store gave until an instant on its clock, judged on our clocks from when we asked for it. */
