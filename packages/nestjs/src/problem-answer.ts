@@ -1,0 +1,31 @@
+import type { Problem } from '@evergrant/core'
+import type { HttpServer } from '@nestjs/common'
+
+/** A problem with the link that helps. */
+export interface AnsweredProblem extends Problem {
+  /** Where the user can connect again. */
+  readonly connect?: string
+}
+
+/** Problem details in RFC 9457's own form. */
+export function problemDetails({
+  retryAfterSeconds: _,
+  ...problem
+}: AnsweredProblem): Record<string, unknown> {
+  return { type: 'about:blank', ...problem }
+}
+
+/** Answers a request on any platform; an answer that has begun is only ended. */
+export function answerProblem(adapter: HttpServer, response: unknown, problem: AnsweredProblem): void {
+  if (adapter.isHeadersSent(response)) {
+    adapter.end(response)
+    return
+  }
+  adapter.setHeader?.(response, 'Content-Type', 'application/problem+json')
+  adapter.setHeader?.(response, 'Cache-Control', 'no-store')
+  if (problem.retryAfterSeconds !== undefined) {
+    adapter.setHeader?.(response, 'Retry-After', String(problem.retryAfterSeconds))
+  }
+  // As text: Nest would put a media type of its own on an object.
+  adapter.reply(response, JSON.stringify(problemDetails(problem)), problem.status)
+}
