@@ -82,14 +82,9 @@ export interface RunningApp {
 export async function startApp(platform: Platform, metadata: ModuleMetadata): Promise<RunningApp> {
   const log = recordingLogger()
   const module = await Test.createTestingModule(metadata).setLogger(log).compile()
-  return listen(platform, module.createNestApplication(platforms[platform](), { logger: log }), log)
-}
-
-export async function listen(
-  _: Platform,
-  app: INestApplication,
-  log: RecordingLogger = recordingLogger(),
-): Promise<RunningApp> {
+  // A connection that the client of a test opened and never used would hold up the end for seconds.
+  const options = { logger: log, forceCloseConnections: true }
+  const app = module.createNestApplication(platforms[platform](), options)
   cleanUp(() => app.close())
   await app.listen(0, '127.0.0.1')
   return { app, url: await app.getUrl(), logged: () => log.lines.join('\n') }
