@@ -13,6 +13,7 @@ export class TokenManagerHost {
   readonly settings: EvergrantModuleSettings
   readonly #options: EvergrantModuleOptions
   #own: TokenManager | undefined
+  #closed: Promise<void> | undefined
 
   /** @throws TypeError naming the option that is wrong */
   constructor(options: EvergrantModuleOptions, settings: EvergrantModuleSettings) {
@@ -34,8 +35,16 @@ export class TokenManagerHost {
     this.#own?.start(keepAlive === true ? {} : keepAlive)
   }
 
-  /** Rejects with `UNCOMMITTED_SUCCESSOR` when what was read could not be stored. */
-  async close(): Promise<void> {
+  /**
+   * An application can be closed twice, a store not.
+   * @throws EvergrantError `UNCOMMITTED_SUCCESSOR` when what was read could not be stored
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     if ('tokens' in this.#options) return
     try {
       await this.#own?.close()

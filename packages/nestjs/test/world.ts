@@ -8,7 +8,7 @@ import {
   type TokenStore,
 } from '@evergrant/core'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
-import type { INestApplication, LoggerService, ModuleMetadata } from '@nestjs/common'
+import type { INestApplication, LoggerService, ModuleMetadata, NestApplicationOptions } from '@nestjs/common'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
@@ -79,12 +79,15 @@ export interface RunningApp {
 }
 
 /** A real application that listens on loopback. */
-export async function startApp(platform: Platform, metadata: ModuleMetadata): Promise<RunningApp> {
+export async function startApp(
+  platform: Platform,
+  metadata: ModuleMetadata,
+  // A connection that the client of a test opened and never used would hold up the end for seconds.
+  options: NestApplicationOptions = { forceCloseConnections: true },
+): Promise<RunningApp> {
   const log = recordingLogger()
   const module = await Test.createTestingModule(metadata).setLogger(log).compile()
-  // A connection that the client of a test opened and never used would hold up the end for seconds.
-  const options = { logger: log, forceCloseConnections: true }
-  const app = module.createNestApplication(platforms[platform](), options)
+  const app = module.createNestApplication(platforms[platform](), { logger: log, ...options })
   cleanUp(() => app.close())
   await app.listen(0, '127.0.0.1')
   return { app, url: await app.getUrl(), logged: () => log.lines.join('\n') }
