@@ -1,17 +1,8 @@
-import {
-  createParamDecorator,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  type PipeTransform,
-  type Type,
-} from '@nestjs/common'
+import { type ExecutionContext, Inject, Injectable, type PipeTransform, type Type } from '@nestjs/common'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
+import { Context } from './execution-context.decorator.js'
 import type { RequestGrant } from './request-grant.js'
 import type { RequestGrants } from './request-grants.js'
-
-/** A decorator has no injector, a pipe has: the context goes through it and comes out as what was asked for. */
-const Context = createParamDecorator((_: unknown, context: ExecutionContext) => context)
 
 /**
  * The grant that the request concerns, a {@link RequestGrant}, by the `grantId` of `EvergrantModule.forRoot`. In handlers of controllers,
@@ -38,7 +29,10 @@ type ContextPipe = Type<PipeTransform<ExecutionContext>>
 const currentGrantPipes = new Map<string, ContextPipe>()
 const grantIdPipes = new Map<string, ContextPipe>()
 
-/** One class for each manager: Nest makes one instance of it in each module that uses it. */
+/**
+ * A decorator has no injector, a pipe has: the context goes through it and comes out as what was asked for. One class
+ * for each manager, of which Nest makes an instance in each module that uses it.
+ */
 function pipe(
   known: Map<string, ContextPipe>,
   name: string,

@@ -1,3 +1,9 @@
+export type {
+  EvergrantConnectExtras,
+  EvergrantConnectOptions,
+  EvergrantConnectOptionsFactory,
+} from './connect/connect.options.js'
+export { EvergrantConnectModule } from './connect/evergrant-connect.module.js'
 export { CurrentGrant, GrantId } from './current-grant.decorator.js'
 export {
   type EvergrantHealth,

@@ -29,17 +29,22 @@ export class RequestGrants {
     return grantId
   }
 
-  /**
-   * @throws EvergrantError `GRANT_NOT_FOUND` when the request is nobody's
-   * @throws TypeError when the resolver returned something that is no text
-   */
-  async idOf(context: ExecutionContext): Promise<string> {
+  /** @throws TypeError when the resolver returned something that is no text */
+  async find(context: ExecutionContext): Promise<string | undefined> {
     const id: unknown = await this.resolver()({ context, moduleRef: this.#moduleRef })
-    if (id === undefined || id === null) {
-      throw new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', { reason: 'no_grant_id' })
-    }
+    if (id === undefined || id === null) return undefined
     if (typeof id !== 'string') throw optionError('grantId', `must return a string, not a ${typeof id}`)
     return id
+  }
+
+  /**
+   * @throws EvergrantError `GRANT_NOT_FOUND` when the request is nobody's
+   * @throws as {@link RequestGrants.find}
+   */
+  async idOf(context: ExecutionContext): Promise<string> {
+    const id = await this.find(context)
+    if (id !== undefined) return id
+    throw new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', { reason: 'no_grant_id' })
   }
 
   /** @throws as {@link RequestGrants.idOf} */
