@@ -5,6 +5,8 @@ import type { EvergrantError, EvergrantErrorCode } from '../errors.js'
  * `Retry-After` header. Plain data without secrets, grant ids and causes: it may go to any browser.
  */
 export interface Problem {
+  /** Where the code is explained. */
+  readonly type: string
   readonly status: number
   /** Our error's code in lower case; stable, for programs. */
   readonly code: string
@@ -15,6 +17,8 @@ export interface Problem {
   /** Whole seconds for `Retry-After`; absent: nothing is known, or trying again is pointless. */
   readonly retryAfterSeconds?: number
 }
+
+const DOCS = 'https://github.com/evergrant/evergrant/blob/main/docs/errors.md'
 
 type Answer = readonly [status: number, title: string, detail: string]
 
@@ -43,10 +47,11 @@ const ANSWERS: Readonly<Record<EvergrantErrorCode, Answer>> = {
 }
 
 /** Turns one of our errors into what adapters of web frameworks answer. */
-export function problemOf({ code, retryAfterMs }: EvergrantError): Problem {
-  const [status, title, detail] = ANSWERS[code]
+export function problemOf(error: EvergrantError): Problem {
+  const [status, title, detail] = ANSWERS[error.code]
+  const code = error.code.toLowerCase()
   // The body is gone here, but whoever sent it can send it again at once.
-  const afterMs = code === 'BODY_NOT_REPLAYABLE' ? 0 : retryAfterMs
+  const afterMs = error.code === 'BODY_NOT_REPLAYABLE' ? 0 : error.retryAfterMs
   const retry = afterMs === undefined ? {} : { retryAfterSeconds: Math.ceil(Math.max(0, afterMs) / 1_000) }
-  return { status, code: code.toLowerCase(), title, detail, ...retry }
+  return { type: `${DOCS}#${code}`, status, code, title, detail, ...retry }
 }

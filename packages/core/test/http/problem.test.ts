@@ -5,6 +5,7 @@ import { problemOf } from '../../src/http/problem.js'
 it('says what happened and what to do, without grant, reason and cause', () => {
   const details = { grantId: 'agency-42', reason: 'revoked', cause: new Error('inner') }
   expect(problemOf(new EvergrantError('REAUTHORIZATION_REQUIRED', 'The grant is dead', details))).toEqual({
+    type: 'https://github.com/evergrant/evergrant/blob/main/docs/errors.md#reauthorization_required',
     status: 401,
     code: 'reauthorization_required',
     title: 'The connection to the provider has ended',

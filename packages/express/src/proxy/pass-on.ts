@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream'
+import type { AccessToken, Problem } from '@evergrant/core'
+import type { Response } from 'express'
+import { sendProblem } from '../problem-response.js'
+import { cacheControlOut, headersOut } from './headers.js'
+import { proxyProblems } from './proxy-problems.js'
+import type { Target } from './target.js'
+
+export interface AnsweredCall {
+  readonly token: AccessToken
+  /** Path and query at the target. */
+  readonly path: string
+  readonly target: Target
+  readonly mountPath: string
+}
+
+/** Gives an answer of the API to the browser, as it comes; trailers are dropped. */
+export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Response): void {
+  const { statusCode = 0, headers } = answer
+  const ownLocation = (location: string | undefined): string | undefined =>
+    location === undefined ? undefined : call.target.locationFor(location, call.path, call.mountPath)
+  const location = ownLocation(headers.location)
+  const contentLocation = ownLocation(headers['content-location'])
+  const isRedirect = statusCode >= 300 && statusCode < 400 && headers.location !== undefined
+  const coding = headers['transfer-encoding']
+  let unusable: Problem | undefined
+  if (isRedirect && location === undefined) unusable = proxyProblems.redirect
+  // Coded in a way that was not asked for: without that header it would be garbage. Or a status that HTTP has not.
+  if ((coding !== undefined && coding.toLowerCase() !== 'chunked') || statusCode < 200)
+    unusable = proxyProblems.answer
+  if (unusable) {
+    discard(answer)
+    sendProblem(res, unusable)
+    return
+  }
+
+  const kept = headersOut(answer.rawHeaders, call.token.reveal())
+  if (location !== undefined) kept.push('Location', location)
+  if (contentLocation !== undefined) kept.push('Content-Location', contentLocation)
+  kept.push('Cache-Control', cacheControlOut(headers['cache-control']))
+  // An answer of the API is data, not a page of our site: opened as one it may do nothing here.
+  kept.push('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
+  kept.push('X-Content-Type-Options', 'nosniff')
+  // One by one: `writeHead` keeps only the last of a repeated header when the application has set some before.
+  for (let i = 0; i < kept.length; i += 2) res.removeHeader(kept[i]!)
+  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
+  res.writeHead(statusCode)
+  // Whichever side breaks off, the other is closed too.
+  pipeline(answer, res, () => {})
+}
+
+/** A short answer that nobody wants is read, to keep its connection; a long one is cut off. */
+export function discard(answer: IncomingMessage): void {
+  let leftBytes = 65_536
+  answer.on('error', () => {})
+  answer.on('data', (chunk: Buffer) => {
+    leftBytes -= chunk.length
+    if (leftBytes < 0) answer.destroy()
+  })
+}
