@@ -1,5 +1,5 @@
 import type { Problem } from '@evergrant/core'
-import type { HttpServer } from '@nestjs/common'
+import type { AbstractHttpAdapter } from '@nestjs/core'
 
 /** A problem with the link that helps. */
 export interface AnsweredProblem extends Problem {
@@ -8,23 +8,24 @@ export interface AnsweredProblem extends Problem {
 }
 
 /** Problem details in RFC 9457's own form. */
-export function problemDetails({
-  retryAfterSeconds: _,
-  ...problem
-}: AnsweredProblem): Record<string, unknown> {
-  return { type: 'about:blank', ...problem }
+export function problemDetails({ retryAfterSeconds: _, ...members }: AnsweredProblem): object {
+  return members
 }
 
 /** Answers a request on any platform; an answer that has begun is only ended. */
-export function answerProblem(adapter: HttpServer, response: unknown, problem: AnsweredProblem): void {
+export function answerProblem(
+  adapter: AbstractHttpAdapter,
+  response: unknown,
+  problem: AnsweredProblem,
+): void {
   if (adapter.isHeadersSent(response)) {
     adapter.end(response)
     return
   }
-  adapter.setHeader?.(response, 'Content-Type', 'application/problem+json')
-  adapter.setHeader?.(response, 'Cache-Control', 'no-store')
+  adapter.setHeader(response, 'Content-Type', 'application/problem+json')
+  adapter.setHeader(response, 'Cache-Control', 'no-store')
   if (problem.retryAfterSeconds !== undefined) {
-    adapter.setHeader?.(response, 'Retry-After', String(problem.retryAfterSeconds))
+    adapter.setHeader(response, 'Retry-After', String(problem.retryAfterSeconds))
   }
   // As text: Nest would put a media type of its own on an object.
   adapter.reply(response, JSON.stringify(problemDetails(problem)), problem.status)

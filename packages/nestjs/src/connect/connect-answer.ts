@@ -1,5 +1,5 @@
 import { type ConnectOutcome, type Problem, problemOf } from '@evergrant/core'
-import type { HttpServer } from '@nestjs/common'
+import type { AbstractHttpAdapter } from '@nestjs/core'
 import { type AnsweredProblem, answerProblem } from '../problem-answer.js'
 import { connectPage } from './connect-page.js'
 import type { SiteHeaders } from './cross-site.js'
@@ -11,10 +11,17 @@ export interface ConnectRequest {
   readonly query: Readonly<Record<string, unknown>>
 }
 
+const DOCS = 'https://github.com/evergrant/evergrant/blob/main/docs/errors.md'
+
 type Failure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
 
 const FAILURES: Readonly<Record<Exclude<Failure['kind'], 'failed'>, Problem>> = {
-  denied: problem(403, 'connect_denied', 'Not connected', 'The provider was not allowed to give access.'),
+  denied: problem(
+    403,
+    'connect_denied',
+    'Not connected',
+    'The provider was not allowed to give access. Connect again if that was not meant.',
+  ),
   expired: problem(
     400,
     'connect_expired',
@@ -46,11 +53,11 @@ const CROSS_SITE = problem(
 export class ConnectAnswer {
   /** Whether a page is wanted: a browser's navigation says so. */
   readonly toBrowser: boolean
-  readonly #adapter: HttpServer
+  readonly #adapter: AbstractHttpAdapter
   readonly #response: unknown
   readonly #beginPath: string | undefined
 
-  constructor(adapter: HttpServer, { headers, originalUrl }: ConnectRequest, response: unknown) {
+  constructor(adapter: AbstractHttpAdapter, { headers, originalUrl }: ConnectRequest, response: unknown) {
     this.#adapter = adapter
     this.#response = response
     this.toBrowser = /\btext\/html\b/i.test(headers.accept ?? '')
@@ -61,7 +68,7 @@ export class ConnectAnswer {
   }
 
   cookies(setCookies: readonly string[]): void {
-    for (const cookie of setCookies) this.#adapter.appendHeader?.(this.#response, 'Set-Cookie', cookie)
+    for (const cookie of setCookies) this.#adapter.appendHeader(this.#response, 'Set-Cookie', cookie)
   }
 
   redirect(status: number, url: string): void {
@@ -91,12 +98,12 @@ export class ConnectAnswer {
   }
 
   #header(name: string, value: string): void {
-    this.#adapter.setHeader?.(this.#response, name, value)
+    this.#adapter.setHeader(this.#response, name, value)
   }
 }
 
 function problem(status: number, code: string, title: string, detail: string): Problem {
-  return { status, code, title, detail }
+  return { type: `${DOCS}#${code}`, status, code, title, detail }
 }
 
 /** A path may hold what a client chose: only what surely stays on this site becomes a link. */
