@@ -22,13 +22,7 @@ import {
   InjectTokenManager,
   type RequestGrant,
 } from '../src/index.js'
-import { cleanUp, platformNames, recordingLogger, startApp, startWorld, type World } from './world.js'
-
-const expired = { receivedAtMs: 1 }
-
-async function saveExpired({ elsewhere, server }: World): Promise<void> {
-  await elsewhere.saveGrant('agency', server.issueGrant({ sub: 'agency' }), expired)
-}
+import { cleanUp, platformNames, recordingLogger, startApp, startWorld } from './world.js'
 
 /** A standalone application, as workers and command line programs are. */
 async function standalone(metadata: ModuleMetadata) {
@@ -55,7 +49,7 @@ function ticking(clock: FakeClock, store: TokenStore) {
 describe('keep-alive', () => {
   it('renews a grant that nobody asks for while the application runs', async () => {
     const world = await startWorld()
-    await saveExpired(world)
+    await world.saveExpired('agency')
     await standalone({
       imports: [EvergrantModule.forRoot({ ...world.options, keepAlive: { sweepIntervalMs: 5 } })],
     })
@@ -227,7 +221,7 @@ describe('the end of an application', () => {
     let closed = 0
     const options = { ...world.options, onClosed: () => void closed++ }
     for (const rotations of [1, 2, 3]) {
-      await saveExpired(world)
+      await world.saveExpired('agency')
       const { app, tokens } = await standalone({ imports: [EvergrantModule.forRoot(options)] })
       expect((await tokens.getAccessToken('agency')).generation).toBe(2)
       expect(world.server.ledger.rotations()).toHaveLength(rotations)

@@ -170,7 +170,7 @@ describe.each(platformNames)('on %s', (platform) => {
 
   it('GrantGuard rotates an expired token before the handler runs', async () => {
     const world = await startWorld()
-    await world.elsewhere.saveGrant('agency', world.server.issueGrant({ sub: 'agency' }), { receivedAtMs: 1 })
+    await world.saveExpired('agency')
     const { request } = await start(platform, world)
     expect((await request('/countries')).status).toBe(200)
     expect(world.server.ledger.rotations()).toHaveLength(1)
@@ -323,9 +323,7 @@ describe.each(platformNames)('on %s', (platform) => {
     'a client that goes away ends its wait, nobody’s rotation, and leaves no trace in the log (%s)',
     async (path) => {
       const world = await startWorld()
-      await world.elsewhere.saveGrant('agency', world.server.issueGrant({ sub: 'agency' }), {
-        receivedAtMs: 1,
-      })
+      await world.saveExpired('agency')
       const { request, logged } = await start(platform, world)
       const gate = world.server.gate({ path: 'token' })
       const controller = new AbortController()

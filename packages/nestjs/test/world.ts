@@ -36,6 +36,8 @@ export interface World {
   readonly options: TokenManagerOptions
   /** Another manager of the same store, as another process has it. */
   readonly elsewhere: TokenManager
+  /** Stores an authorization of long ago: its access token is expired. */
+  saveExpired(grantId: string): Promise<void>
   /** Every token and secret there has been so far. */
   secrets(): readonly string[]
 }
@@ -63,12 +65,16 @@ export async function startWorld(options: Partial<TokenManagerOptions> = {}): Pr
   }
   const elsewhere = createTokenManager(managerOptions)
   cleanUp(() => elsewhere.close())
-  for (const grantId of ['agency', 'other']) {
+  const save = async (grantId: string, receivedAtMs?: number): Promise<void> => {
     const reply = server.issueGrant({ sub: grantId })
     keep(reply)
-    await elsewhere.saveGrant(grantId, reply)
+    await elsewhere.saveGrant(grantId, reply, { receivedAtMs })
   }
-  return { server, store: managerOptions.store, options: managerOptions, elsewhere, secrets: () => secrets }
+  await save('agency')
+  await save('other')
+  const saveExpired = (grantId: string): Promise<void> => save(grantId, 1)
+  const { store } = managerOptions
+  return { server, store, options: managerOptions, elsewhere, saveExpired, secrets: () => secrets }
 }
 
 export interface RunningApp {
