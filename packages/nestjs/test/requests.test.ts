@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { EvergrantError, type TokenManager } from '@evergrant/core'
 import {
   Body,
@@ -9,6 +11,7 @@ import {
   Param,
   Post,
   Query,
+  Res,
   type Type,
   UseFilters,
   UseGuards,
@@ -84,6 +87,12 @@ class AccountController {
     })
   }
 
+  @Get('begun')
+  begun(@Res() response: ServerResponse & { readonly raw?: ServerResponse }): never {
+    ;(response.raw ?? response).write('some')
+    throw new EvergrantError('TIMEOUT', 'after the answer began')
+  }
+
   @Get('others/:which')
   others(@Param('which') which: string): never {
     if (which === 'http') throw new HttpException({ own: 'answer' }, 418)
@@ -151,7 +160,7 @@ describe.each(platformNames)('on %s', (platform) => {
     expect(trips).toEqual(Array.from({ length: 200 }, (_, trip) => trip))
     expect(world.server.ledger.rotations()).toHaveLength(1)
     expect(world.server.ledger.apiRequests({ decision: 'ok' })).toHaveLength(200)
-  })
+  }, 60_000)
 
   it('@GrantId, status and getAccessToken of @CurrentGrant are those of the request', async () => {
     const world = await startWorld()
@@ -338,6 +347,39 @@ describe.each(platformNames)('on %s', (platform) => {
       expect(logged()).toBe('')
     },
   )
+
+  it('a client that went away while its grant was looked up is not waited for', async () => {
+    const world = await startWorld()
+    await world.saveExpired('agency')
+    let lookedUp = (): void => {}
+    const looking = new Promise<void>((resolve) => {
+      lookedUp = resolve
+    })
+    const { request, logged } = await start(platform, world, {
+      async grantId({ context }) {
+        const response = context
+          .switchToHttp()
+          .getResponse<ServerResponse & { readonly raw?: ServerResponse }>()
+        lookedUp()
+        await once(response.raw ?? response, 'close')
+        return 'agency'
+      },
+    })
+    const controller = new AbortController()
+    const gone = request('/token', { signal: controller.signal })
+    await looking
+    controller.abort()
+    await expect(gone).rejects.toThrow()
+    expect(logged()).toBe('')
+    expect(world.server.ledger.tokenRequests()).toHaveLength(0)
+  })
+
+  it('an answer that has begun is ended, not begun again', async () => {
+    const { request, logged } = await start(platform, await startWorld())
+    const response = await request('/begun')
+    expect([response.status, await response.text()]).toEqual([200, 'some'])
+    expect(logged()).toBe('')
+  })
 
   it('a client that goes away aborts the request to the API that it waits for', async () => {
     const world = await startWorld()
