@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     // Most tests wait for something rather than compute: two at a time also on two cores.
     maxWorkers: 2,
-    projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
+    projects: ['packages/*', 'packages/nestjs/nest-11', 'apps/*', 'integration', 'chaos'],
     reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
   },
 })

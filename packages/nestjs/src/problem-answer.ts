@@ -18,7 +18,7 @@ export function answerProblem(
   response: unknown,
   problem: AnsweredProblem,
 ): void {
-  if (adapter.isHeadersSent(response)) {
+  if (hasBegun(adapter, response)) {
     adapter.end(response)
     return
   }
@@ -29,4 +29,10 @@ export function answerProblem(
   }
   // As text: Nest would put a media type of its own on an object.
   adapter.reply(response, JSON.stringify(problemDetails(problem)), problem.status)
+}
+
+/** Fastify's adapter of Nest 11 does not see what was written to the response beneath its reply. */
+function hasBegun(adapter: AbstractHttpAdapter, response: unknown): boolean {
+  const { raw } = response as { readonly raw?: { readonly headersSent?: boolean } }
+  return adapter.isHeadersSent(response) || raw?.headersSent === true
 }

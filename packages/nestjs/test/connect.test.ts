@@ -20,7 +20,7 @@ function browser(origin: string, account: string | undefined = 'agency') {
   const jar = new Map<string, string>()
   return {
     jar,
-    async go(url: string, init: RequestInit = {}) {
+    async go(url: string, init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {}) {
       const cookie = [...jar].map((pair) => pair.join('=')).join('; ')
       const headers = { ...(account && { 'x-account': account }), ...(cookie && { cookie }), ...init.headers }
       const response = await fetch(new URL(url, origin), { redirect: 'manual', ...init, headers })

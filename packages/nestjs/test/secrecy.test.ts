@@ -92,10 +92,8 @@ describe.each(platformNames)('on %s no token and no secret', (platform) => {
       })
         .setLogger(log)
         .compile()
-      const app = module.createNestApplication(platforms[platform](), {
-        logger: log,
-        forceCloseConnections: true,
-      })
+      const options = { logger: log, forceCloseConnections: true }
+      const app = module.createNestApplication(platforms[platform](options), options)
       cleanUp(() => app.close())
       await app.listen(0, '127.0.0.1')
       const url = await app.getUrl()

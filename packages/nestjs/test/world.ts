@@ -16,7 +16,9 @@ import { afterEach } from 'vitest'
 
 export const platforms = {
   express: () => new ExpressAdapter(),
-  fastify: () => new FastifyAdapter(),
+  // In Nest 11 it is Fastify that is told to cut connections, not the application.
+  fastify: ({ forceCloseConnections = false }: NestApplicationOptions) =>
+    new FastifyAdapter({ forceCloseConnections }),
 } as const
 export type Platform = keyof typeof platforms
 export const platformNames = Object.keys(platforms) as Platform[]
@@ -93,7 +95,7 @@ export async function startApp(
 ): Promise<RunningApp> {
   const log = recordingLogger()
   const module = await Test.createTestingModule(metadata).setLogger(log).compile()
-  const app = module.createNestApplication(platforms[platform](), { logger: log, ...options })
+  const app = module.createNestApplication(platforms[platform](options), { logger: log, ...options })
   cleanUp(() => app.close())
   await app.listen(0, '127.0.0.1')
   return { app, url: await app.getUrl(), logged: () => log.lines.join('\n') }
