@@ -9,5 +9,10 @@ export default defineProject({
     alias: [{ find: /^@nestjs\/(.*)$/, replacement: `${nest11}/$1` }],
   },
   ssr: { resolve: { conditions: ['@evergrant/source'], externalConditions: ['@evergrant/source'] } },
-  test: { name: 'nestjs-11', include: ['../test/*.test.ts'], exclude: ['../test/commonjs.test.ts'] },
+  test: {
+    name: 'nestjs-11',
+    env: { NEST: '11' },
+    include: ['../test/*.test.ts'],
+    exclude: ['../test/commonjs.test.ts'],
+  },
 })

@@ -5,9 +5,9 @@ import type { RequestGrant } from './request-grant.js'
 import type { RequestGrants } from './request-grants.js'
 
 /**
- * The grant that the request concerns, a {@link RequestGrant}, by the `grantId` of `EvergrantModule.forRoot`. In handlers of controllers,
- * gateways, message patterns and resolvers. The handler is not called when there is no grant id: `GRANT_NOT_FOUND`.
- * That the grant lives is not promised; `GrantGuard` does that.
+ * The grant that the request concerns, a {@link RequestGrant}, by the `grantId` of `EvergrantModule.forRoot`. In
+ * handlers of controllers, gateways, message patterns and resolvers. Without a grant id the handler is not called:
+ * `GRANT_NOT_FOUND`. That the grant lives is not promised; `GrantGuard` does that.
  *
  * @param name - Of the manager. @defaultValue `'default'`
  */

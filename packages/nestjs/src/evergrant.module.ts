@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common'
 import { ModuleRef, ModulesContainer } from '@nestjs/core'
 import {
+  checkAsync,
   checkExtras,
   type EvergrantModuleExtras,
   type EvergrantModuleOptions,
@@ -68,6 +69,7 @@ export class EvergrantModule {
     options: ConfigurableModuleAsyncOptions<EvergrantModuleOptions, 'createEvergrantOptions'> &
       EvergrantModuleExtras,
   ): DynamicModule {
+    checkAsync(options)
     return ConfigurableModuleClass.forRootAsync(options)
   }
 

@@ -109,6 +109,15 @@ export function checkOptions(options: unknown, settings: EvergrantModuleSettings
   return options as unknown as EvergrantModuleOptions
 }
 
+/** @throws TypeError when there is no way to the options */
+export function checkAsync(
+  options: { readonly [way in 'useFactory' | 'useClass' | 'useExisting']?: unknown },
+): void {
+  if (!options.useFactory && !options.useClass && !options.useExisting) {
+    throw optionError('useFactory', 'is missing, and so are useClass and useExisting')
+  }
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }

@@ -2,7 +2,7 @@ import { type ArgumentsHost, HttpException } from '@nestjs/common'
 
 /** Node's response, of which Express' is one and Fastify's has one. */
 interface NodeResponse {
-  readonly writableFinished: boolean
+  readonly writableEnded: boolean
   readonly destroyed: boolean
   once(event: 'close', listener: () => void): unknown
 }
@@ -24,7 +24,7 @@ export function requestSignal(host: ArgumentsHost): AbortSignal | undefined {
   if (known) return known
   const controller = new AbortController()
   const closed = (): void => {
-    if (response.writableFinished) return
+    if (response.writableEnded) return
     controller.abort(new HttpException('The client closed its connection', CLIENT_CLOSED_REQUEST))
   }
   // It may have gone while a guard before this one was at work.

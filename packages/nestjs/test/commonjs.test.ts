@@ -30,13 +30,13 @@ async function install(name: string, modules: string): Promise<void> {
   ])
 }
 
-async function buildApplication(): Promise<string> {
+async function buildApplication(nest: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'evergrant-commonjs-'))
   cleanUp(() => rm(folder, { recursive: true }))
   const modules = join(folder, 'node_modules')
   await mkdir(modules)
   const links = {
-    '@nestjs': '../node_modules/@nestjs',
+    '@nestjs': nest,
     '@types': '../../../node_modules/@types',
     'reflect-metadata': '../node_modules/reflect-metadata',
     rxjs: '../node_modules/rxjs',
@@ -61,40 +61,47 @@ async function buildApplication(): Promise<string> {
   return folder
 }
 
-it('a CommonJS application compiles against the package, requires it, and ends well in the middle of a rotation', async () => {
-  const server = await startAuthorizationServer()
-  cleanUp(() => server.close())
-  const folder = await buildApplication()
-  const child = spawn(process.execPath, ['main.js'], {
-    cwd: folder,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      ORIGIN: server.origin,
-      CLIENT_ID: server.clientId,
-      CLIENT_SECRET: server.clientSecret,
-      REPLY: JSON.stringify(server.issueGrant({ sub: 'agency' })),
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  cleanUp(() => child.kill('SIGKILL'))
-  const errors: string[] = []
-  child.stderr.on('data', (data: Buffer) => errors.push(data.toString()))
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const exited = once(child, 'exit')
-  const { value: url } = await Promise.race([
-    lines.next(),
-    exited.then(() => Promise.reject(new Error(errors.join('')))),
-  ])
+it.each([
+  ['12', '../node_modules/@nestjs'],
+  ['11', '../nest-11/node_modules/@nestjs'],
+])(
+  'a CommonJS application on Nest %s compiles, requires the package, and ends well in the middle of a rotation',
+  async (_, nest) => {
+    const server = await startAuthorizationServer()
+    cleanUp(() => server.close())
+    const folder = await buildApplication(nest)
+    const child = spawn(process.execPath, ['main.js'], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        ORIGIN: server.origin,
+        CLIENT_ID: server.clientId,
+        CLIENT_SECRET: server.clientSecret,
+        REPLY: JSON.stringify(server.issueGrant({ sub: 'agency' })),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    cleanUp(() => child.kill('SIGKILL'))
+    const errors: string[] = []
+    child.stderr.on('data', (data: Buffer) => errors.push(data.toString()))
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const exited = once(child, 'exit')
+    const { value: url } = await Promise.race([
+      lines.next(),
+      exited.then(() => Promise.reject(new Error(errors.join('')))),
+    ])
 
-  const gate = server.gate({ path: 'token', when: 'after' })
-  const answer = fetch(url ?? '', { headers: { connection: 'close' } })
-  await gate.arrived()
-  child.kill('SIGTERM')
-  gate.open()
-  expect(await (await answer).json()).toMatchObject({ sub: 'agency', path: '/api/countries' })
-  expect((await lines.next()).value).toBe('closed')
-  await exited
-  expect(errors.join('')).toBe('')
-  expect(server.ledger.rotations()).toHaveLength(1)
-}, 120_000)
+    const gate = server.gate({ path: 'token', when: 'after' })
+    const answer = fetch(url ?? '', { headers: { connection: 'close' } })
+    await gate.arrived()
+    child.kill('SIGTERM')
+    gate.open()
+    expect(await (await answer).json()).toMatchObject({ sub: 'agency', path: '/api/countries' })
+    expect((await lines.next()).value).toBe('closed')
+    await exited
+    expect(errors.join('')).toBe('')
+    expect(server.ledger.rotations()).toHaveLength(1)
+  },
+  120_000,
+)

@@ -15,6 +15,7 @@ import { EvergrantExceptionFilter } from '../evergrant-exception.filter.js'
 import { Context } from '../execution-context.decorator.js'
 import type { RequestGrants } from '../request-grants.js'
 import { requestSignal } from '../request-signal.js'
+import { SkipGrantGuard } from '../skip-grant-guard.decorator.js'
 import type { ConnectSettings, DisconnectOptions } from './connect.options.js'
 import { CONNECT_FLOW, DISCONNECT_OPTIONS } from './connect.tokens.js'
 import { ConnectAnswer, type ConnectRequest } from './connect-answer.js'
@@ -23,6 +24,7 @@ import { isCrossSite } from './cross-site.js'
 /** The controller of one connect module: its path and its manager are known when the class is made. */
 export function connectController({ manager, path, decorators }: ConnectSettings): Type {
   @Controller(path)
+  @SkipGrantGuard()
   @UseFilters(EvergrantExceptionFilter.of(manager))
   class EvergrantConnectController {
     readonly #flow: ConnectFlow

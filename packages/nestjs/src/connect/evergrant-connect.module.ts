@@ -6,6 +6,7 @@ import {
   Module,
 } from '@nestjs/common'
 import { EvergrantModule } from '../evergrant.module.js'
+import { checkAsync } from '../evergrant.options.js'
 import { getTokenManagerToken } from '../evergrant.tokens.js'
 import { connectController } from './connect.controller.js'
 import {
@@ -58,6 +59,7 @@ export class EvergrantConnectModule {
     options: ConfigurableModuleAsyncOptions<EvergrantConnectOptions, 'createEvergrantConnectOptions'> &
       EvergrantConnectExtras,
   ): DynamicModule {
+    checkAsync(options)
     return ConfigurableModuleClass.forRootAsync(options)
   }
 }

@@ -1,0 +1,241 @@
+import { EvergrantError, type TokenManager } from '@evergrant/core'
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  type PipeTransform,
+  Post,
+  Scope,
+  UseGuards,
+} from '@nestjs/common'
+import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core'
+import {
+  ClientProxyFactory,
+  MessagePattern,
+  type MicroserviceOptions,
+  Transport,
+} from '@nestjs/microservices'
+import { Test } from '@nestjs/testing'
+import { firstValueFrom } from 'rxjs'
+import { describe, expect, it } from 'vitest'
+import {
+  CurrentGrant,
+  EvergrantConnectModule,
+  EvergrantExceptionFilter,
+  EvergrantModule,
+  GrantGuard,
+  GrantId,
+  getTokenManagerToken,
+  InjectTokenManager,
+  type RequestGrant,
+  SkipGrantGuard,
+} from '../src/index.js'
+import { cleanUp, platformNames, recordingLogger, startApp, startWorld } from './world.js'
+
+const secret = 'a secret of at least thirty-two characters'
+const redirectUri = 'http://127.0.0.1:1/connect/callback'
+
+describe.each(platformNames)('on %s', (platform) => {
+  it('a guard of the whole application leaves the connect routes and what is marked open, and nothing else', async () => {
+    @Controller()
+    @SkipGrantGuard()
+    class OpenController {
+      @Get('open')
+      open(): string {
+        return 'open'
+      }
+
+      @Get('shut')
+      @SkipGrantGuard(false)
+      shut(): string {
+        return 'shut'
+      }
+    }
+    @Controller()
+    class OtherController {
+      @Get('other')
+      other(): string {
+        return 'other'
+      }
+    }
+    const { options } = await startWorld()
+    const { url } = await startApp(platform, {
+      imports: [
+        EvergrantModule.forRoot({ ...options, grantId: () => 'nobody' }),
+        EvergrantConnectModule.forRoot({ redirectUri, secret }),
+      ],
+      controllers: [OpenController, OtherController],
+      providers: [
+        { provide: APP_GUARD, useClass: GrantGuard },
+        { provide: APP_FILTER, useClass: EvergrantExceptionFilter },
+      ],
+    })
+    const status = async (path: string) => (await fetch(url + path, { redirect: 'manual' })).status
+    expect(await status('/connect')).toBe(302)
+    expect(await status('/connect/callback')).toBe(400)
+    expect(await status('/open')).toBe(200)
+    expect(await status('/shut')).toBe(401)
+    expect(await status('/other')).toBe(401)
+  })
+
+  it('controllers of request scope have guard and decorators', async () => {
+    @Controller({ scope: Scope.REQUEST })
+    class ScopedController {
+      constructor(@InjectTokenManager() readonly tokens: TokenManager) {}
+
+      @Get()
+      @UseGuards(GrantGuard)
+      get(@CurrentGrant() grant: RequestGrant, @GrantId() id: string) {
+        return { id, same: grant.tokens === this.tokens }
+      }
+    }
+    const { options } = await startWorld()
+    const { url } = await startApp(platform, {
+      imports: [EvergrantModule.forRoot({ ...options, grantId: () => 'agency' })],
+      controllers: [ScopedController],
+    })
+    expect(await (await fetch(url)).json()).toEqual({ id: 'agency', same: true })
+  })
+
+  it('a connectUrl that throws is a defect: 500, said in the log, and nothing hangs', async () => {
+    @Controller()
+    class FailingController {
+      @Get()
+      get(): never {
+        throw new EvergrantError('REAUTHORIZATION_REQUIRED', 'dead')
+      }
+    }
+    const { options } = await startWorld()
+    const { url, logged } = await startApp(platform, {
+      imports: [
+        EvergrantModule.forRoot({
+          ...options,
+          connectUrl: () => {
+            throw new Error('a defect in connectUrl')
+          },
+        }),
+      ],
+      controllers: [FailingController],
+      providers: [{ provide: APP_FILTER, useClass: EvergrantExceptionFilter }],
+    })
+    const response = await fetch(url, { signal: AbortSignal.timeout(3_000) })
+    expect(response.status).toBe(500)
+    expect(logged()).toContain('a defect in connectUrl')
+  })
+
+  it('a pipe of the whole application that is careful with what it does not know changes nothing', async () => {
+    @Injectable()
+    class Trim implements PipeTransform {
+      transform(value: unknown): unknown {
+        return typeof value === 'string' ? value.trim() : value
+      }
+    }
+    @Controller()
+    class PipedController {
+      @Post()
+      post(@GrantId() id: string): string {
+        return id
+      }
+    }
+    const { options } = await startWorld()
+    const { url } = await startApp(platform, {
+      imports: [EvergrantModule.forRoot({ ...options, grantId: () => 'agency' })],
+      controllers: [PipedController],
+      providers: [{ provide: APP_PIPE, useClass: Trim }],
+    })
+    expect(await (await fetch(url, { method: 'POST' })).text()).toBe('agency')
+  })
+})
+
+// Nest 11 waits for ever for any circle of factories.
+it.skipIf(process.env.NEST === '11')(
+  'options that need the manager they make: the application does not start',
+  async () => {
+    const { options } = await startWorld()
+    @Injectable()
+    class Settings {
+      constructor(@InjectTokenManager() readonly tokens: TokenManager) {}
+    }
+    class SettingsModule {}
+    Module({ imports: [EvergrantModule.forFeature()], providers: [Settings], exports: [Settings] })(
+      SettingsModule,
+    )
+    const compiled = Test.createTestingModule({
+      imports: [
+        EvergrantModule.forRootAsync({
+          imports: [SettingsModule],
+          inject: [Settings],
+          useFactory: (settings: Settings) => ({ ...options, onEvent: () => settings.tokens }),
+        }),
+      ],
+    })
+      .setLogger(recordingLogger())
+      .compile()
+    await expect(compiled).rejects.toThrow(/circular|undefined|resolve/i)
+  },
+)
+
+it('modules that Nest tells apart by their content are as many as their names', async () => {
+  const [one, two] = [await startWorld(), await startWorld()]
+  class AppModule {}
+  Module({
+    imports: [
+      EvergrantModule.forRoot(one.options),
+      EvergrantModule.forRoot({ ...two.options, name: 'two', isGlobal: true }),
+      EvergrantModule.forFeature(),
+    ],
+  })(AppModule)
+  const app = await NestFactory.createApplicationContext(AppModule, {
+    logger: recordingLogger(),
+    moduleIdGeneratorAlgorithm: 'deep-hash',
+  })
+  cleanUp(() => app.close())
+  await app.get<TokenManager>(getTokenManagerToken('two')).getAccessToken('agency', { forceRefresh: true })
+  await app.get<TokenManager>(getTokenManagerToken()).getAccessToken('agency')
+  expect(one.server.ledger.rotations()).toHaveLength(0)
+  expect(two.server.ledger.rotations()).toHaveLength(1)
+})
+
+it('a microservice without HTTP has guard, decorators and filter', async () => {
+  @Controller()
+  class Patterns {
+    @MessagePattern('grant')
+    @UseGuards(GrantGuard)
+    id(@GrantId() id: string): string {
+      return id
+    }
+  }
+  const { options } = await startWorld()
+  class AppModule {}
+  Module({
+    imports: [
+      EvergrantModule.forRoot({
+        ...options,
+        grantId: ({ context }) => context.switchToRpc().getData<string>(),
+      }),
+    ],
+    controllers: [Patterns],
+    providers: [{ provide: APP_FILTER, useClass: EvergrantExceptionFilter }],
+  })(AppModule)
+  const socket = { host: '127.0.0.1', port: 0 }
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
+    transport: Transport.TCP,
+    options: socket,
+    logger: recordingLogger(),
+  })
+  cleanUp(() => app.close())
+  await app.listen()
+  const server = app.unwrap<{ address(): { readonly port: number } }>()
+  const client = ClientProxyFactory.create({
+    transport: Transport.TCP,
+    options: { ...socket, port: server.address().port },
+  })
+  cleanUp(() => client.close())
+  expect(await firstValueFrom(client.send<string>('grant', 'agency'))).toBe('agency')
+  await expect(firstValueFrom(client.send('grant', 'nobody'))).rejects.toMatchObject({ status: 'error' })
+})
+
+it.each([EvergrantModule, EvergrantConnectModule])('%o without a factory is told at once', (module) => {
+  expect(() => module.forRootAsync({})).toThrow(`option 'useFactory' is missing`)
+})
