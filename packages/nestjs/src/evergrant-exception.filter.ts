@@ -2,6 +2,7 @@ import { type EvergrantError, isEvergrantError, problemOf } from '@evergrant/cor
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, type Type } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
+import { nodeResponseOf } from './node-response.js'
 import { type AnsweredProblem, answerProblem, problemDetails } from './problem-answer.js'
 import type { RequestGrants } from './request-grants.js'
 
@@ -41,7 +42,7 @@ export class EvergrantExceptionFilter implements ExceptionFilter<EvergrantError>
   catch(error: EvergrantError, host: ArgumentsHost): void {
     const problem = this.#problem(error, host)
     // In any other context it returns without a word, which to Nest means that nobody handled the error.
-    if (host.getType() === 'http') {
+    if (nodeResponseOf(host)) {
       answerProblem(this.#adapters.httpAdapter, host.switchToHttp().getResponse(), problem)
     } else if (host.getType() === 'ws') {
       emitProblem(host.switchToWs().getClient<WebSocketClient>(), problem)

@@ -1,11 +1,5 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common'
-
-/** Node's response, of which Express' is one and Fastify's has one. */
-interface NodeResponse {
-  readonly writableEnded: boolean
-  readonly destroyed: boolean
-  once(event: 'close', listener: () => void): unknown
-}
+import { type NodeResponse, nodeResponseOf } from './node-response.js'
 
 const CLIENT_CLOSED_REQUEST = 499
 
@@ -17,8 +11,7 @@ const signals = new WeakMap<NodeResponse, AbortSignal>()
  * for a defect. `undefined` where there is no HTTP response: GraphQL, WebSockets, microservices.
  */
 export function requestSignal(host: ArgumentsHost): AbortSignal | undefined {
-  if (host.getType() !== 'http') return undefined
-  const response = nodeResponse(host.switchToHttp().getResponse<unknown>())
+  const response = nodeResponseOf(host)
   if (!response) return undefined
   const known = signals.get(response)
   if (known) return known
@@ -32,11 +25,4 @@ export function requestSignal(host: ArgumentsHost): AbortSignal | undefined {
   else response.once('close', closed)
   signals.set(response, controller.signal)
   return controller.signal
-}
-
-function nodeResponse(response: unknown): NodeResponse | undefined {
-  const raw = (response as { raw?: unknown } | undefined)?.raw ?? response
-  return typeof (raw as Partial<NodeResponse> | undefined)?.once === 'function'
-    ? (raw as NodeResponse)
-    : undefined
 }

@@ -36,9 +36,8 @@ function accountOf({ context }: { readonly context: ExecutionContext }): string 
     case 'rpc':
       return context.switchToRpc().getData<Message>().account
     case 'graphql':
-      return context.getArgByIndex<Message>(2).account
     case 'http':
-      return undefined
+      return context.getArgByIndex<Message>(2).account
   }
 }
 
@@ -151,12 +150,16 @@ describe('a hybrid application', () => {
   })
 })
 
-describe('a GraphQL resolver, as Nest calls it', () => {
-  it('has guard and decorators; errors reach GraphQL as they are', async () => {
+describe.each([
+  ['a GraphQL resolver, as Nest calls it', 'graphql'],
+  ['a handler that a library takes for HTTP because that is the default', 'http'],
+])('%s', (_, type) => {
+  it('has guard and decorators; errors go on as they are', async () => {
     const { module } = await build()
     cleanUp(() => module.close())
-    const resolve = external(module, module.get(Resolver), 'graphql')
+    const resolve = external(module, module.get(Resolver), type)
     expect(await resolve({}, {}, { account: 'agency' }, {})).toEqual(served)
+    expect(await resolve({}, undefined, { account: 'agency' }, {})).toEqual(served)
     await expect(resolve({}, {}, { account: 'nobody' }, {})).rejects.toMatchObject({
       code: 'GRANT_NOT_FOUND',
     })
