@@ -1,3 +1,5 @@
+import { connect, constants } from 'node:http2'
+import { text } from 'node:stream/consumers'
 import { EvergrantError, type TokenManager } from '@evergrant/core'
 import {
   Controller,
@@ -16,6 +18,7 @@ import {
   type MicroserviceOptions,
   Transport,
 } from '@nestjs/microservices'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
 import { firstValueFrom } from 'rxjs'
 import { describe, expect, it } from 'vitest'
@@ -175,6 +178,43 @@ it.skipIf(process.env.NEST === '11')(
     await expect(compiled).rejects.toThrow(/circular|undefined|resolve/i)
   },
 )
+
+it('over HTTP/2 a request is served, and a client that resets its stream is waited for no longer', async () => {
+  const { options, server, saveExpired } = await startWorld()
+  const outcome: unknown[] = []
+  @Controller()
+  class ApiController {
+    @Get()
+    async get(@CurrentGrant() grant: RequestGrant) {
+      const token = await grant.getAccessToken().catch((error: unknown) => {
+        outcome.push(error)
+        throw error
+      })
+      return { generation: token.generation, aborted: grant.signal?.aborted }
+    }
+  }
+  class AppModule {}
+  Module({
+    imports: [EvergrantModule.forRoot({ ...options, grantId: () => 'agency' })],
+    controllers: [ApiController],
+  })(AppModule)
+  const adapter = new FastifyAdapter({ http2: true } as never)
+  const app = await NestFactory.create(AppModule, adapter, { logger: recordingLogger() })
+  cleanUp(() => app.close())
+  await app.listen(0, '127.0.0.1')
+  const session = connect(await app.getUrl())
+  cleanUp(() => session.destroy())
+  const stream = session.request({ ':path': '/' })
+  expect(JSON.parse(await text(stream))).toEqual({ generation: 1, aborted: false })
+
+  await saveExpired('agency')
+  const gate = server.gate({ path: 'token' })
+  const reset = session.request({ ':path': '/' })
+  await gate.arrived()
+  reset.close(constants.NGHTTP2_CANCEL)
+  await expect.poll(() => outcome).toEqual([expect.objectContaining({ status: 499 })])
+  gate.open()
+})
 
 it('modules that Nest tells apart by their content are as many as their names', async () => {
   const [one, two] = [await startWorld(), await startWorld()]
