@@ -27,7 +27,7 @@ const named = new Map<string, Type<EvergrantHealthIndicator>>()
  * A health indicator for `@nestjs/terminus`, which it does not need itself: put it into the providers of your health
  * module and call it in `health.check([() => evergrant.check()])`.
  *
- * One read of the store. It says nothing of the provider's health, and nothing of the budget that is left at the token
+ * One read of the store, for as long as the store takes: give the probe a limit of its own. It says nothing of the provider's health, and nothing of the budget that is left at the token
  * endpoint: core cannot tell that without spending of it.
  */
 @Injectable()
