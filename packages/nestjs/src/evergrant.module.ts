@@ -21,6 +21,7 @@ import {
   getTokenManagerOptionsToken,
   getTokenManagerToken,
 } from './evergrant.tokens.js'
+import { oneForAll } from './one-for-all.check.js'
 import { RequestGrants } from './request-grants.js'
 import { TokenManagerHost } from './token-manager.host.js'
 import { TokenManagerLifecycle } from './token-manager.lifecycle.js'
@@ -100,7 +101,11 @@ function rootModule(definition: DynamicModule, settings: EvergrantModuleSettings
     module: EvergrantHostModule,
     global: true,
     imports,
-    providers: [...providers.map((provider) => optionsOf(name, provider)), hostProvider(settings)],
+    providers: [
+      ...providers.map((provider) => optionsOf(name, provider)),
+      hostProvider(settings),
+      oneForAll(getHostToken(name), `the options of the token manager '${name}'`),
+    ],
     exports: [getHostToken(name)],
   }
   const everywhere = { module: EvergrantGlobalModule, global: true, ...publicParts(name) }

@@ -11,7 +11,7 @@ import {
   Scope,
   UseGuards,
 } from '@nestjs/common'
-import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core'
+import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory, REQUEST } from '@nestjs/core'
 import {
   ClientProxyFactory,
   MessagePattern,
@@ -178,6 +178,40 @@ it.skipIf(process.env.NEST === '11')(
     await expect(compiled).rejects.toThrow(/circular|undefined|resolve/i)
   },
 )
+
+it('options that depend on the request: the application does not start, instead of a manager for each request', async () => {
+  const { options } = await startWorld()
+  const perRequest = { inject: [REQUEST], useFactory: (_: unknown) => options }
+  const manager = startApp('express', { imports: [EvergrantModule.forRootAsync(perRequest)] })
+  await expect(manager.then(() => 'started')).rejects.toThrow(
+    /manager 'default' must not depend on .* request scope/,
+  )
+  const connect = startApp('express', {
+    imports: [
+      EvergrantModule.forRoot({ ...options, grantId: () => 'agency' }),
+      EvergrantConnectModule.forRootAsync({ inject: [REQUEST], useFactory: () => ({ redirectUri, secret }) }),
+    ],
+  })
+  await expect(connect.then(() => 'started')).rejects.toThrow(/connect routes must not depend/)
+})
+
+it('errors of another copy of core are ours too', async () => {
+  @Controller()
+  class ForeignController {
+    @Get()
+    get(): never {
+      const brand = { [Symbol.for('@evergrant/error')]: true }
+      throw Object.assign(new Error('of another copy'), brand, { code: 'TIMEOUT' })
+    }
+  }
+  const { options } = await startWorld()
+  const { url } = await startApp('express', {
+    imports: [EvergrantModule.forRoot(options)],
+    controllers: [ForeignController],
+    providers: [{ provide: APP_FILTER, useClass: EvergrantExceptionFilter }],
+  })
+  expect((await fetch(url)).status).toBe(504)
+})
 
 it('over HTTP/2 a request is served, and a client that resets its stream is waited for no longer', async () => {
   const { options, server, saveExpired } = await startWorld()

@@ -8,6 +8,7 @@ import {
 import { EvergrantModule } from '../evergrant.module.js'
 import { checkAsync } from '../evergrant.options.js'
 import { getTokenManagerToken } from '../evergrant.tokens.js'
+import { oneForAll } from '../one-for-all.check.js'
 import { connectController } from './connect.controller.js'
 import {
   type ConnectSettings,
@@ -79,6 +80,7 @@ function connectModule(definition: DynamicModule, settings: ConnectSettings): Dy
         useFactory: (options: EvergrantConnectOptions, tokens: TokenManager): ConnectFlow =>
           createConnectFlow({ ...options, tokens }),
       },
+      oneForAll(CONNECT_FLOW, 'the options of the connect routes'),
       { provide: DISCONNECT_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkDisconnect },
     ],
   }
