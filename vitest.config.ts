@@ -8,6 +8,7 @@ export default defineConfig({
     // Most tests wait for something rather than compute: two at a time also on two cores.
     maxWorkers: 2,
     projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
+    coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },
     reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
   },
 })

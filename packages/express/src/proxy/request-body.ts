@@ -33,7 +33,8 @@ export function readBody(
 ): RequestBody | Promise<RequestBody> {
   const { 'content-length': announced, 'transfer-encoding': encoding } = req.headers
   if (announced === undefined && encoding === undefined) return { kind: 'none' }
-  const lengthBytes = announced === undefined ? undefined : Number(announced)
+  // With both, which Node takes only when told to be lenient, the chunks count.
+  const lengthBytes = encoding === undefined ? Number(announced) : undefined
   if (lengthBytes !== undefined && lengthBytes > limits.maxBytes) throw new BodyTooLarge()
   if (lengthBytes !== undefined && lengthBytes > limits.bufferBytes) {
     return { kind: 'stream', head: Buffer.alloc(0), lengthBytes }

@@ -1,10 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { type AccessToken, isEvergrantError, problemOf } from '@evergrant/core'
+import { type AccessToken, isEvergrantError } from '@evergrant/core'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { isCrossSite } from '../cross-site.js'
 import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
 import { grantIdOf } from '../grant/grant-of-request.js'
-import { sendProblem } from '../problem-response.js'
+import { answerProblem, sendProblem } from '../problem-response.js'
 import { ApiUnreachable, callApi } from './call-api.js'
 import { headersIn } from './headers.js'
 import { discard, passOn } from './pass-on.js'
@@ -65,7 +65,7 @@ export function tokenProxy(options: TokenProxyOptions): RequestHandler {
   return (req, res, next) => {
     const path = admit(settings, req, res)
     if (path === undefined) return
-    pass(settings, path, req, res).catch((error: unknown) => fail(error, res, next))
+    pass(settings, path, req, res).catch((error: unknown) => fail(error, settings, req, res, next))
   }
 }
 
@@ -147,18 +147,23 @@ async function sendWith(sending: Sending): Promise<IncomingMessage> {
   }
 }
 
-function fail(error: unknown, res: Response, next: NextFunction): void {
-  if (isDisconnect(error, res)) return
-  if (res.headersSent) {
-    res.destroy()
-  } else if (error instanceof BodyTooLarge) {
+function fail(
+  error: unknown,
+  { connectUrl }: ProxySettings,
+  req: Request,
+  res: Response,
+  next: NextFunction,
+): void {
+  // Nobody is left to answer, or somebody else (a timeout of the application) has answered.
+  if (isDisconnect(error, res) || res.headersSent) return
+  if (error instanceof BodyTooLarge) {
     // Whoever sends too much is not listened to until the end.
     res.setHeader('Connection', 'close')
     sendProblem(res, proxyProblems.bodyTooLarge)
   } else if (error instanceof ApiUnreachable) {
     sendProblem(res, error.why === 'timeout' ? proxyProblems.timeout : proxyProblems.unreachable)
   } else if (isEvergrantError(error)) {
-    sendProblem(res, problemOf(error))
+    answerProblem(error, connectUrl, req, res)
   } else {
     next(error)
   }

@@ -179,6 +179,27 @@ describe.each(versions)('through %s', (_, express) => {
     expect(api.seen).toEqual([])
   })
 
+  it('an application that answers for itself meanwhile is not interfered with', async () => {
+    const { tokens, server } = await startWorld()
+    const app = express()
+    const errors: unknown[] = []
+    app.use((req, res, next) => {
+      res.once('close', () => gate.open())
+      next()
+      if (req.query.late) res.status(503).end('too late')
+    })
+    app.use(tokenProxy({ tokens, grantId: 'agency', target: `${server.origin}/api` }))
+    app.use((error: unknown, _req: unknown, _res: unknown, _next: unknown) => void errors.push(error))
+    const origin = await serve(app)
+    const gate = server.gate({ path: 'api' })
+    const late = await get(`${origin}/a?late=1`)
+    expect(late).toMatchObject({ status: 503, text: 'too late' })
+    expect(await get(`${origin}/b`)).toMatchObject({ status: 200 })
+    await tokens.close()
+    expect(await get(`${origin}/c?late=1`)).toMatchObject({ status: 503, text: 'too late' })
+    expect(errors).toEqual([])
+  })
+
   it('a slow reader slows the API down', async () => {
     let written = 0
     const api = await startApi((res) => {
