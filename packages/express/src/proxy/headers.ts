@@ -99,7 +99,8 @@ export function headersOut(raw: RawHeaders, token: string): string[] {
 
 /** Whether the token, as it is or as URLs have it, is part of a header's value. */
 export function quotes(value: string, token: string): boolean {
-  return value.includes(token) || value.includes(encodeURIComponent(token))
+  if (value.length < token.length) return false
+  return value.includes(token) || (value.includes('%') && value.includes(encodeURIComponent(token)))
 }
 
 function filtered(raw: RawHeaders, dropped: (name: string, value: string) => boolean): string[] {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { pipeline } from 'node:stream'
 import type { AccessToken, Problem } from '@evergrant/core'
 import type { Response } from 'express'
 import { sendProblem } from '../problem-response.js'
@@ -52,12 +51,27 @@ export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Respons
   kept.push('X-Content-Type-Options', 'nosniff')
   // The same browser may be somebody else's later.
   kept.push('Vary', 'Cookie')
-  // One by one: `writeHead` keeps only the last of a repeated header when the application has set some before.
-  for (let i = 0; i < kept.length; i += 2) if (!/^vary$/i.test(kept[i]!)) res.removeHeader(kept[i]!)
-  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
+  setHeaders(kept, res)
   res.writeHead(statusCode)
-  // Whichever side breaks off, the other is closed too.
-  pipeline(answer, res, () => {})
+  // A part must not look like the whole. When it is the client that leaves, the call is broken off elsewhere.
+  answer.on('error', () => res.destroy())
+  answer.on('close', () => {
+    if (!answer.complete) res.destroy()
+  })
+  answer.pipe(res)
+}
+
+/**
+ * Beside those that the application has set; where both have one, the answer's counts. One by one: `writeHead` keeps
+ * only the last of a repeated header when some were set before.
+ */
+function setHeaders(kept: readonly string[], res: Response): void {
+  const before = res.getHeaderNames()
+  for (let i = 0; i < kept.length; i += 2) {
+    const name = kept[i]!.toLowerCase()
+    if (before.includes(name) && name !== 'vary') res.removeHeader(name)
+  }
+  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
 }
 
 /** A short answer that nobody wants is read, to keep its connection; a long one is cut off. */

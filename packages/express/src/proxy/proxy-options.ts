@@ -65,7 +65,9 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
   if (agent !== undefined && typeof agent.createConnection !== 'function') {
     throw optionError('agent', 'must be an Agent of node:http or node:https')
   }
-  const ownAgent = (): HttpAgent => new (target.secure ? HttpsAgent : HttpAgent)({ keepAlive: true })
+  // With the timeout of each request set here already, Node need not set it for each.
+  const agentOptions = { keepAlive: true, timeout: idleTimeoutMs }
+  const ownAgent = (): HttpAgent => new (target.secure ? HttpsAgent : HttpAgent)(agentOptions)
   return {
     tokens,
     grantId,

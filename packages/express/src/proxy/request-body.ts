@@ -1,4 +1,5 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { onDisconnect } from '../grant/client-disconnect.js'
 
 /**
  * What a request brings. `whole`: all of it is here, and can be sent again. `stream`: more than the buffer takes; the
@@ -24,12 +25,12 @@ export function framingOf(body: RequestBody): string[] {
  * Reads until the end or until there is more than `bufferBytes`; a body whose announced length is more is not touched.
  *
  * @throws BodyTooLarge when the announced length is more than `maxBytes`
- * @throws `signal.reason` when the client leaves
+ * @throws the client's disconnect
  */
 export function readBody(
   req: IncomingMessage,
   limits: { readonly bufferBytes: number; readonly maxBytes: number },
-  signal: AbortSignal,
+  res: ServerResponse,
 ): RequestBody | Promise<RequestBody> {
   const { 'content-length': announced, 'transfer-encoding': encoding } = req.headers
   if (announced === undefined && encoding === undefined) return { kind: 'none' }
@@ -39,7 +40,6 @@ export function readBody(
   if (lengthBytes !== undefined && lengthBytes > limits.bufferBytes) {
     return { kind: 'stream', head: Buffer.alloc(0), lengthBytes }
   }
-  signal.throwIfAborted()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -55,16 +55,16 @@ export function readBody(
       done()
       resolve({ kind: 'whole', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) })
     }
-    const onAbort = (): void => {
-      done()
-      reject(signal.reason as Error)
-    }
+    let listenNoMore = (): void => {}
     function done(): void {
       req.off('data', onData).off('end', onEnd)
-      signal.removeEventListener('abort', onAbort)
+      listenNoMore()
     }
     req.on('data', onData).on('end', onEnd)
-    signal.addEventListener('abort', onAbort)
+    listenNoMore = onDisconnect(res, (reason) => {
+      done()
+      reject(reason)
+    })
   })
 }
 
