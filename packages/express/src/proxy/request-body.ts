@@ -87,14 +87,17 @@ export function sendBody(
     if (!call.write(chunk)) req.pause()
   }
   const onEnd = (): void => void call.end()
-  const onDrain = (): void => void req.resume()
-  call.on('drain', onDrain)
+  // When the answer is complete already, Node tells of a client that leaves nowhere else.
+  const onClose = (): void => {
+    if (!req.complete) call.destroy()
+  }
+  call.on('drain', () => req.resume())
   call.once('close', () => {
-    req.off('data', onData).off('end', onEnd)
+    req.off('data', onData).off('end', onEnd).socket.off('close', onClose)
     // What is left is read and dropped, so that the client can hear the answer.
     req.resume()
   })
-  req.on('data', onData).on('end', onEnd)
+  req.on('data', onData).on('end', onEnd).socket.on('close', onClose)
   if (size > maxBytes) call.destroy(new BodyTooLarge())
   else if (size === 0 || call.write(body.head)) req.resume()
 }

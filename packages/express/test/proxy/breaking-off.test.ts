@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
 import { get, sendRaw, serve, startApi, startRawApi, startWorld, versions } from '../world.js'
@@ -47,6 +47,26 @@ describe.each(versions)('through %s', (_, express) => {
     }
     expect(api.seen).toEqual([])
     expect(errors).toEqual([])
+  })
+
+  it('a client that leaves a long body when the answer is complete already: the API sees no end of it', async () => {
+    const api = express()
+    let arrived: IncomingMessage | undefined
+    api.use((req, res) => {
+      arrived = req
+      res.end('early')
+    })
+    const { origin } = await proxied(await serve(api, { keepAliveTimeout: 60_000 }), { bufferLimitBytes: 10 })
+    const call = request(`${origin}/proxy/a`, { method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
+    call.on('error', () => {})
+    call.write('x'.repeat(100))
+    const [answer] = (await once(call, 'response')) as [IncomingMessage]
+    answer.resume()
+    await once(answer, 'end')
+    const closed = closing(arrived!.socket)
+    call.destroy()
+    await closed
+    expect(arrived!.complete).toBe(false)
   })
 
   it('a client that leaves while its token is waited for: the rotation goes on, nothing is sent', async () => {
