@@ -9,6 +9,6 @@ export default defineConfig({
     maxWorkers: 2,
     projects: ['packages/*', 'apps/*', 'integration', 'chaos'],
     coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },
-    reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
+    reporters: ['default', './scripts/plain-reporter.mjs'],
   },
 })

@@ -100,17 +100,20 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       checkBearer(reply)
       if (receivedAtMs !== undefined) checkNumber('receivedAtMs', receivedAtMs, { min: 0 })
       const patience = patienceFor({}, 'The lease of the stored grant')
-      // The lifetime is kept on the store's clock, so that one must have been read.
-      if (!ctx.storeClock.isKnown()) await askStore(ctx, (store) => store.load(key))
-      const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
-      const sentAtMs = ctx.storeClock.now() - ageMs
-      const pairFrom = (previous?: GrantTokens): TokenPair =>
-        successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
-      const kept =
-        keepRefreshToken && !reply.refresh_token
-          ? await saveKeepingRefreshToken(ctx, key, pairFrom, patience)
-          : undefined
-      return statusOf(kept ?? (await saveNewChain(ctx, key, pairFrom(), ctx.chance.id())))
+      const saves = keepRefreshToken && !reply.refresh_token ? saveKeepingRefreshToken : undefined
+      const chain = ctx.chance.id()
+      for (;;) {
+        // Also reads the store's clock, on which the lifetime is kept.
+        const { answer: before } = await askStore(ctx, (store) => store.load(key))
+        const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
+        const sentAtMs = ctx.storeClock.now() - ageMs
+        const pairFrom = (previous?: GrantTokens): TokenPair =>
+          successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
+        const kept = await saves?.(ctx, key, pairFrom, patience)
+        const record = kept ?? (await saveNewChain(ctx, key, pairFrom(), chain, before.record))
+        // Of two authorizations at the same moment the one that is stored last wins.
+        if (record) return statusOf(record)
+      }
     },
 
     authorizationUrl: (request) => authorizationRequest(ctx.facts, request),
@@ -136,7 +139,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     async revoke(grantId) {
       const key = open(grantId)
-      const { answer } = await askStore(ctx, (store) => store.remove(key))
+      const record = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
         entry.known = undefined
@@ -144,9 +147,9 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }
-      if (!answer.record) return { removed: false, atProvider: 'unsupported' }
+      if (!record) return { removed: false, atProvider: 'unsupported' }
       ctx.emit({ type: 'grant.removed', provider, grantId })
-      return { removed: true, atProvider: await revokeStored(answer.record) }
+      return { removed: true, atProvider: await revokeStored(record) }
     },
 
     start({ sweepIntervalMs = 1_000 } = {}) {
@@ -160,6 +163,17 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       closed ??= close()
       return closed
     },
+  }
+
+  /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. */
+  async function removeStored(key: GrantKey): Promise<GrantRecord | undefined> {
+    for (;;) {
+      const { answer: seen } = await askStore(ctx, (store) => store.load(key))
+      if (!seen.record) return undefined
+      const request = { ...key, expectedChain: seen.record.chain }
+      const { answer } = await askStore(ctx, (store) => store.remove(request))
+      if (answer.record) return answer.record
+    }
   }
 
   /** What is removed stays removed, whatever comes of its revocation. */
