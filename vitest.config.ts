@@ -8,6 +8,7 @@ export default defineConfig({
     // Most tests wait for something rather than compute: two at a time also on two cores.
     maxWorkers: 2,
     projects: ['packages/*', 'packages/nestjs/nest-11', 'apps/*', 'integration', 'chaos'],
-    reporters: process.env.CI ? ['default', './scripts/plain-reporter.mjs'] : ['default'],
+    coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },
+    reporters: ['default', './scripts/plain-reporter.mjs'],
   },
 })

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { installMissingServers } from './debian-packages.mjs'
+import { lastGreen } from './last-green.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [task = '', ...args] = process.argv.slice(2)
@@ -72,10 +73,21 @@ if (process.env.EVERGRANT_PNPM_READY === undefined) {
     },
   )
   if (['test', 'chaos', 'bench'].includes(task)) installMissingServers()
+  const green = task === 'test' && args.length === 0 && !ci ? lastGreen(root) : undefined
+  const said = green?.said()
+  if (said) {
+    console.log(
+      `Nothing has changed since all tests passed at ${said.at}; npm test -- --run runs them again.`,
+    )
+    console.log(said.counts)
+    process.exit(0)
+  }
+  if (green) env.EVERGRANT_COUNTS = green.counts
   for (const [index, [command, ...commandArgs]] of steps.entries()) {
     const last = index === steps.length - 1
     const full = [...commandArgs, ...(last ? args : [])]
     if (command === 'node') run(process.execPath, full)
     else run('pnpm', ['exec', command, ...full], { shell: process.platform === 'win32' })
   }
+  green?.remember()
 }

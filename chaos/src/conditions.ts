@@ -16,6 +16,7 @@ export const TIMINGS: Timings = {
   armedLeaseMs: 700,
   settleMs: 500,
   maxHoldMs: 6_000,
+  storeTimeoutMs: 2_000,
   slotMs: 200,
   minRotationIntervalMs: 0,
 }

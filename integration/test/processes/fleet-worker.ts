@@ -15,10 +15,31 @@ const tokens = createTokenManager({
 })
 const api = fetchWithTokens({ tokens, grantId: 'agency' })
 
+/** The chain of the last notice; the manager hears each notice in the same breath. */
+let heard = ''
+let hear = (): void => {}
+await store.watch?.({
+  changed({ chain }) {
+    heard = chain
+    hear()
+  },
+  gap() {},
+})
+
+/** Until then this process may rightly go on with the tokens of the authorization before. */
+async function hearsOf(chain: string): Promise<void> {
+  while (heard !== chain) {
+    await new Promise<void>((resolve) => {
+      hear = resolve
+    })
+  }
+}
+
 /** Comparable between the processes of one machine. */
 const preciseNow = (): number => performance.timeOrigin + performance.now()
 
-async function run({ calls }: FleetOrder): Promise<FleetReport> {
+async function run({ calls, chain }: FleetOrder): Promise<FleetReport> {
+  await hearsOf(chain)
   committedAtMs = null
   let servedAtMs: number | null = null
   const call = async (): Promise<number> => {

@@ -35,6 +35,8 @@ export interface FleetSetup {
 
 export interface FleetOrder {
   readonly calls: number
+  /** The authorization that is to be used: calls begin when the process has heard of it. */
+  readonly chain: string
 }
 
 /** Instants are epoch milliseconds of this machine. */

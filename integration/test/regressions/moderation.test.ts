@@ -132,6 +132,24 @@ describe('a store that is too slow', () => {
   })
 })
 
+describe('a slot of the budget', () => {
+  // A whole window long nobody could use it.
+  it('that was not used is not lost', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' }, { budget: { limit: 2, windowMs: 60_000 } })
+    let refused = 0
+    const tokens = openManager({
+      provider: fleet.facts,
+      store: fleet.store,
+      fetch: (input, init) =>
+        refused++ < 2 ? Promise.reject(new TypeError('fetch failed')) : fetch(input, init),
+    })
+    for (const id of ['a', 'b']) await tokens.saveGrant(id, fleet.server.issueGrant(), { receivedAtMs: 0 })
+    expect((await tokens.getAccessToken('a')).generation).toBe(2)
+    expect((await tokens.getAccessToken('b', { timeoutMs: 5_000 })).generation).toBe(2)
+    expect(refused).toBe(4)
+  })
+})
+
 describe('client credentials that are refused', () => {
   // Every refusal doubled the pause.
   it('for many grants at once make one pause, not a dozen', async () => {

@@ -1,12 +1,11 @@
-import { isEvergrantError, problemOf } from '@evergrant/core'
-import type { ErrorRequestHandler, Request } from 'express'
-import { optionError } from './check-options.js'
+import { isEvergrantError } from '@evergrant/core'
+import type { ErrorRequestHandler } from 'express'
 import { isDisconnect } from './grant/client-disconnect.js'
-import { sendProblem } from './problem-response.js'
+import { answerProblem, type ConnectUrl, checkConnectUrl } from './problem-response.js'
 
 export interface EvergrantErrorsOptions {
   /** Where a user connects (again), named in answers with status 401 as `connect`. */
-  readonly connectUrl?: string | ((req: Request) => string) | undefined
+  readonly connectUrl?: ConnectUrl | undefined
 }
 
 /**
@@ -19,14 +18,10 @@ export interface EvergrantErrorsOptions {
  * @throws TypeError naming the option that is wrong
  */
 export function evergrantErrors({ connectUrl }: EvergrantErrorsOptions = {}): ErrorRequestHandler {
-  if (connectUrl !== undefined && !['string', 'function'].includes(typeof connectUrl)) {
-    throw optionError('connectUrl', 'must be a string or a function')
-  }
+  checkConnectUrl(connectUrl)
   return (error: unknown, req, res, next) => {
     if (isDisconnect(error, res)) return
-    if (!isEvergrantError(error) || res.headersSent) return next(error)
-    const answer = problemOf(error)
-    const url = typeof connectUrl === 'function' ? connectUrl(req) : connectUrl
-    sendProblem(res, answer, answer.status === 401 && url !== undefined ? { connect: url } : {})
+    if (isEvergrantError(error) && !res.headersSent) answerProblem(error, connectUrl, req, res)
+    else next(error)
   }
 }

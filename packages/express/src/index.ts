@@ -3,4 +3,5 @@ export { type EvergrantErrorsOptions, evergrantErrors } from './evergrant-errors
 export type { GrantIdOption } from './grant/grant-of-request.js'
 export { type GrantsOptions, grants } from './grant/grants.js'
 export type { AttachTokens, RequestGrant } from './grant/request-grant.js'
+export type { ConnectUrl } from './problem-response.js'
 export { type TokenProxyOptions, tokenProxy } from './proxy/token-proxy.js'

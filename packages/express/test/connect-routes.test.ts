@@ -154,7 +154,9 @@ describe.each(versions)('through %s', (_, express) => {
     const strict = await consented(here, browser)
     user = undefined
     expect((await browser.open(strict)).status).toBe(303)
-    expect((await browser.open(`${here.origin}/connect`)).status).toBe(401)
+    const nobody = await browser.open(`${here.origin}/connect`)
+    expect(nobody.status).toBe(401)
+    expect(JSON.parse(nobody.text)).toMatchObject({ code: 'connect_without_session' })
   })
 
   it('disconnects with revocation: only by POST, and not for another site', async () => {

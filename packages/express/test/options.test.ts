@@ -81,6 +81,7 @@ it.each([
   ['allowedOrigins', { allowedOrigins: ['*'] }],
   ['requiredHeader', { requiredHeader: 'a b' }],
   ['requiredHeader', { requiredHeader: '' }],
+  ['connectUrl', { connectUrl: {} }],
   ['agent', { agent: {} }],
 ])('tokenProxy names the option %s that is wrong: %j', (option, wrong) => {
   expect(() => tokenProxy({ ...proxy, ...wrong } as never)).toThrow(expect.toSatisfy(naming(option)))

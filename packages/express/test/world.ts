@@ -3,6 +3,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
   request,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
@@ -86,12 +87,15 @@ export async function startWorld({ api, behaviour, ...options }: WorldOptions = 
 }
 
 /** Serves an application on loopback. */
-export async function serve(app: Express): Promise<string> {
-  return listen((req, res) => void app(req, res))
+export async function serve(app: Express, options: ServerOptions = {}): Promise<string> {
+  return listen((req, res) => void app(req, res), options)
 }
 
-async function listen(listener: (req: IncomingMessage, res: ServerResponse) => void): Promise<string> {
-  const http = createServer(listener)
+async function listen(
+  listener: (req: IncomingMessage, res: ServerResponse) => void,
+  options: ServerOptions = {},
+): Promise<string> {
+  const http = createServer(options, listener)
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   cleanups.push(() => {
     http.closeAllConnections()

@@ -24,7 +24,7 @@ const steps = (names: Names): readonly Routine[] => {
   return [
     {
       name: 'save',
-      takes: `${link}, ${pair}`,
+      takes: `${link}, ${pair}, p_expects boolean, p_expected text`,
       body: `
   LOOP
     ${lockGrant(names)}
@@ -33,12 +33,19 @@ const steps = (names: Names): readonly Routine[] => {
       IF g.chain = p_chain THEN
         EXIT; -- a repetition: meanwhile its token may have been armed or replaced
       END IF;
+      IF p_expects AND g.chain IS DISTINCT FROM p_expected THEN
+        answer := ${superseded};
+        RETURN;
+      END IF;
       UPDATE ${grants} SET
         chain = p_chain, generation = p_generation, secret = p_secret, expires_at_ms = p_expires_at_ms,
         renew_at_ms = p_renew_at_ms, state = 'live', reason = NULL, attempts = '[]', sends = 0,
         committed_at_ms = now_ms, lease_attempt = NULL, lease_until_ms = NULL, lease_since_ms = NULL,
         committed_by = NULL, claimed_until_ms = NULL
       ${whereGrant} RETURNING * INTO g;
+    ELSIF p_expected IS NOT NULL THEN
+      answer := ${missing};
+      RETURN;
     ELSE
       INSERT INTO ${grants} (provider, grant_id, chain, generation, secret, expires_at_ms, renew_at_ms, state,
         attempts, sends, committed_at_ms)
@@ -50,7 +57,7 @@ const steps = (names: Names): readonly Routine[] => {
     ${notify(names, 'p_chain', 'p_generation')}
     EXIT;
   END LOOP;
-  answer := json_build_object('nowMs', now_ms, 'record', ${record})::text;`,
+  answer := json_build_object('status', 'saved', 'nowMs', now_ms, 'record', ${record})::text;`,
     },
     {
       name: 'commit_successor',
@@ -97,9 +104,9 @@ const steps = (names: Names): readonly Routine[] => {
     },
     {
       name: 'remove',
-      takes: grantInputs,
+      takes: `${grantInputs}, p_expected text`,
       body: `
-  DELETE FROM ${grants} ${whereGrant} RETURNING * INTO g;
+  DELETE FROM ${grants} ${whereGrant} AND (p_expected IS NULL OR chain = p_expected) RETURNING * INTO g;
   IF NOT FOUND THEN
     answer := '{}';
     RETURN;

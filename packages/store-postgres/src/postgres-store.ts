@@ -55,9 +55,11 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
       return toFound(await steps.ask('load', provider, grantId))
     },
 
-    async save({ provider, grantId, chain, generation, secret, expiresAtMs, renewAtMs }) {
+    async save({ provider, grantId, chain, generation, secret, expiresAtMs, renewAtMs, expectedChain }) {
       const link = [provider, grantId, chain, generation] as const
-      return toAnswer(await steps.run('save', ...link, toStored(secret), expiresAtMs, renewAtMs))
+      const pair = [toStored(secret), expiresAtMs, renewAtMs] as const
+      const expected = [expectedChain !== undefined, expectedChain ?? null] as const
+      return toAnswer(await steps.run('save', ...link, ...pair, ...expected))
     },
 
     async acquire({ provider, grantId, chain, generation, attempt, ttlMs, maxHoldMs }) {
@@ -90,8 +92,8 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
       return toAnswer(await steps.run('replace_secret', ...link, toStored(from), toStored(to)))
     },
 
-    async remove({ provider, grantId }) {
-      return toFound(await steps.run('remove', provider, grantId))
+    async remove({ provider, grantId, expectedChain = null }) {
+      return toFound(await steps.run('remove', provider, grantId, expectedChain))
     },
 
     async takeBudget(request) {

@@ -43,6 +43,9 @@ BEGIN${refuseStandby}
 END `)};`
 }
 
+/** What the index is on: a claim that came to nothing is due again from its end. */
+export const dueSinceMs = 'greatest(renew_at_ms, claimed_until_ms)'
+
 const claimProcedure = (names: Names): string =>
   routine(names, {
     name: 'claim_due',
@@ -51,12 +54,12 @@ const claimProcedure = (names: Names): string =>
     body: `
   now_ms := ${nowMs};
   EXECUTE ${dollarQuote(`
-    SELECT array_agg(due.grant_id ORDER BY due.renew_at_ms)
+    SELECT array_agg(due.grant_id ORDER BY due.since_ms)
     FROM (
-      SELECT grant_id, renew_at_ms FROM ${names.grants}
+      SELECT grant_id, ${dueSinceMs} AS since_ms FROM ${names.grants}
       WHERE provider = $1 AND state = 'live' AND renew_at_ms IS NOT NULL AND renew_at_ms <= $2
-        AND (claimed_until_ms IS NULL OR claimed_until_ms <= $3)
-      ORDER BY renew_at_ms LIMIT $4
+        AND (claimed_until_ms IS NULL OR claimed_until_ms <= $3) AND ${dueSinceMs} <= greatest($2, $3)
+      ORDER BY ${dueSinceMs} LIMIT $4
       FOR UPDATE SKIP LOCKED
     ) AS due`)} INTO ids USING p_provider, p_before_ms, now_ms, p_limit;
   UPDATE ${names.grants} SET claimed_until_ms = now_ms + p_hold_ms

@@ -3,7 +3,7 @@ import { grantRoutines } from './grant-functions.js'
 import { leaseRoutines } from './lease-functions.js'
 import { channelOf, dollarQuote, type Names, namesOf, quoteLiteral } from './names.js'
 import { checkPlace, type PostgresSchemaOptions } from './options.js'
-import { renewalRoutines } from './renewal-functions.js'
+import { dueSinceMs, renewalRoutines } from './renewal-functions.js'
 
 /** Version of the tables and functions below, kept in the table `schema_version`. */
 const schemaVersion = 1
@@ -33,7 +33,7 @@ CREATE TABLE ${names.grants} (
   claimed_until_ms double precision,
   PRIMARY KEY (provider, grant_id)
 ) WITH (fillfactor = 80); -- leases are written in place, without touching an index
-CREATE INDEX ${names.dueIndex} ON ${names.grants} (provider, renew_at_ms)
+CREATE INDEX ${names.dueIndex} ON ${names.grants} (provider, ${dueSinceMs})
   WHERE state = 'live' AND renew_at_ms IS NOT NULL;
 
 CREATE TABLE ${names.budgets} (

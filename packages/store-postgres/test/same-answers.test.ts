@@ -49,7 +49,13 @@ function randomCalls(random: () => number, recordOf: (key: GrantKey) => GrantRec
     () => ['load', key()],
     () => [
       'save',
-      { ...key(), chain: pick('c', 'c', 'c', 'c', 'c', 'd'), generation: pick(0, 1), ...pair() },
+      {
+        ...key(),
+        chain: pick('c', 'c', 'c', 'c', 'c', 'd'),
+        generation: pick(0, 1),
+        ...pair(),
+        ...pick({}, {}, { expectedChain: null }, { expectedChain: 'c' }, { expectedChain: 'd' }),
+      },
     ],
     () => ['acquire', { ...link(), ...attempt(), ...ttl() }],
     () => ['acquire', { ...link(), ...attempt(), ...ttl() }],
@@ -60,7 +66,7 @@ function randomCalls(random: () => number, recordOf: (key: GrantKey) => GrantRec
     () => (random() < 0.4 ? ['commit', { ...link(), ...attempt(), next: pair() }] : ['load', key()]),
     () => ['fail', { ...link(), ...attempt(), reason: pick('invalid_grant', 'x"\0') }],
     () => ['replaceSecret', { ...link(), from: pick('a', 'b'), to: pick('a', 'c') }],
-    () => (random() < 0.1 ? ['remove', key()] : ['load', key()]),
+    () => (random() < 0.1 ? ['remove', { ...key(), ...pick({}, { expectedChain: 'c' }) }] : ['load', key()]),
     () => ['takeBudget', budget()],
     () => ['takeBudget', budget()],
     () =>
@@ -86,6 +92,7 @@ describe.skipIf(!serverIsThere)('every step', () => {
     const all = [
       ...['acquired', 'busy', 'superseded', 'missing'].map((status) => `acquire ${status}`),
       ...['armed', 'not-holder', 'exhausted', 'superseded', 'missing'].map((status) => `arm ${status}`),
+      ...['saved', 'superseded', 'missing'].map((status) => `save ${status}`),
       ...['committed', 'superseded', 'missing'].map((status) => `commit ${status}`),
       ...['failed', 'not-holder', 'superseded', 'missing'].map((status) => `fail ${status}`),
       ...['replaced', 'changed', 'missing'].map((status) => `replaceSecret ${status}`),

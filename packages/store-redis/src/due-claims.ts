@@ -6,7 +6,8 @@ import { claimScript, findDueScript } from './scripts/due-scripts.js'
 
 interface DueGrant {
   readonly grantId: string
-  readonly renewAtMs: number
+  /** When it became due. */
+  readonly sinceMs: number
 }
 
 /** Most that is read of one bucket at once. */
@@ -21,8 +22,8 @@ export function createDueClaims(run: RunScript, keys: Keys): TokenStore['claimDu
     const before = numberText(beforeMs)
     const wanted = Math.min(Math.max(0, Math.floor(limit)), 2 ** 31)
     const buckets = keys.buckets.map((bucket) => {
-      const { due, claimed, held } = bucket(provider)
-      return [due, claimed, held]
+      const { due, claimed } = bucket(provider)
+      return [due, claimed]
     })
     const claimed: DueGrant[] = []
     let nowMs = 0
@@ -37,14 +38,14 @@ export function createDueClaims(run: RunScript, keys: Keys): TokenStore['claimDu
         nowMs = Math.max(nowMs, answer.nowMs)
         const pairs = (answer.rest[1] as unknown[]).map(String)
         const due = pairs.flatMap((grantId, i): DueGrant[] =>
-          i % 2 === 1 ? [] : [{ grantId, renewAtMs: Number(pairs[i + 1]) }],
+          i % 2 === 1 ? [] : [{ grantId, sinceMs: Number(pairs[i + 1]) }],
         )
         const last = due.at(-1)
-        if (last && due.length === piece) knownUntilMs = Math.min(knownUntilMs, last.renewAtMs)
+        if (last && due.length === piece) knownUntilMs = Math.min(knownUntilMs, last.sinceMs)
         return due
       })
-      const all = (await Promise.all(found)).flat().filter(({ renewAtMs }) => renewAtMs <= knownUntilMs)
-      all.sort((a, b) => a.renewAtMs - b.renewAtMs)
+      const all = (await Promise.all(found)).flat().filter(({ sinceMs }) => sinceMs <= knownUntilMs)
+      all.sort((a, b) => a.sinceMs - b.sinceMs)
       return { earliest: all.slice(0, count), complete: knownUntilMs === Number.POSITIVE_INFINITY }
     }
 
@@ -68,7 +69,7 @@ export function createDueClaims(run: RunScript, keys: Keys): TokenStore['claimDu
       // When others took some of them, there may be more behind.
       if (complete && mine === earliest.length) break
     }
-    claimed.sort((a, b) => a.renewAtMs - b.renewAtMs)
+    claimed.sort((a, b) => a.sinceMs - b.sinceMs)
     return { nowMs, keys: claimed.map(({ grantId }) => ({ provider, grantId })) }
   }
 }

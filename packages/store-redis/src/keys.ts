@@ -8,12 +8,10 @@ export interface IndexKeys {
   /** Ids of the live and of the dead grants: every score is 0, so Redis keeps them in the order of their bytes. */
   readonly live: string
   readonly dead: string
-  /** Ids of live grants that nobody has claimed, by `renewAtMs`. */
+  /** Ids of live grants that nobody has claimed, by the instant since when they are due. */
   readonly due: string
   /** Ids that a sweeper has claimed, by the end of the claim. */
   readonly claimed: string
-  /** The `renewAtMs` of each claimed id, to be due again after the claim. */
-  readonly held: string
 }
 
 /** The keys of one bucket of the request budget. */
@@ -68,7 +66,6 @@ export function createKeys(prefix: string): Keys {
       dead: name('dead'),
       due: name('due'),
       claimed: name('claimed'),
-      held: name('held'),
     }
   }
   const bucketOf = ({ provider, grantId }: GrantKey): number =>
@@ -93,8 +90,8 @@ export function createKeys(prefix: string): Keys {
       return groups
     },
     grantAndIndexes(key) {
-      const { live, dead, due, claimed, held } = indexes(bucketOf(key), key.provider)
-      return [grant(key), live, dead, due, claimed, held]
+      const { live, dead, due, claimed } = indexes(bucketOf(key), key.provider)
+      return [grant(key), live, dead, due, claimed]
     },
     budget(bucket) {
       const name = (kind: string): string => `${begin}:{budget-${part(bucket)}}:${kind}`

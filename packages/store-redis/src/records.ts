@@ -18,6 +18,10 @@ export function readNumber(value: unknown): number {
   return number
 }
 
+/** What must be stored for a step to be done, as the scripts compare it. */
+export const expectedText = (chain: string | null | undefined): string =>
+  chain === undefined ? 'any' : chain === null ? 'none' : `chain ${chain}`
+
 /** A client may be set to answer in buffers. */
 const readText = (value: unknown): string => String(value)
 const readInstant = (value: unknown): number | null => (String(value) === '' ? null : readNumber(value))

@@ -3,6 +3,7 @@ import type {
   CommitAnswer,
   GrantKey,
   GrantLink,
+  SaveAnswer,
   Superseded,
   TokenStore,
 } from '@evergrant/core'
@@ -11,7 +12,15 @@ import { createGrantListing } from './grant-listing.js'
 import { createKeys } from './keys.js'
 import { createNotices, noticeText } from './notices.js'
 import type { Settings } from './options.js'
-import { attemptText, instantText, numberText, readNumber, readRecord, secretText } from './records.js'
+import {
+  attemptText,
+  expectedText,
+  instantText,
+  numberText,
+  readNumber,
+  readRecord,
+  secretText,
+} from './records.js'
 import type { RedisCommands } from './redis-commands.js'
 import { unusable } from './redis-errors.js'
 import { createScriptRunner, type ScriptReply } from './script-runner.js'
@@ -70,9 +79,11 @@ export function redisStore(commands: RedisCommands, { prefix, commandTimeoutMs }
     async save(request) {
       const { secret, expiresAtMs, renewAtMs, grantId } = request
       const pair = [secretText(secret), instantText(expiresAtMs), instantText(renewAtMs)]
-      const args = [...linkArgs(request), ...pair, grantId, ...notice(request)]
-      const { nowMs, rest } = await run(saveScript, keys.grantAndIndexes(request), args)
-      return { nowMs, record: readRecord(request, rest[1]) }
+      const expected = expectedText(request.expectedChain)
+      const args = [...linkArgs(request), expected, ...pair, grantId, ...notice(request)]
+      const reply = await run(saveScript, keys.grantAndIndexes(request), args)
+      const answer = (): SaveAnswer => ({ status: 'saved', record: readRecord(request, reply.rest[1]) })
+      return { ...(superseded(request, reply) ?? answer()), nowMs: reply.nowMs }
     },
 
     async acquire(request) {
@@ -131,8 +142,8 @@ export function redisStore(commands: RedisCommands, { prefix, commandTimeoutMs }
       return { status: status === 'replaced' || status === 'changed' ? status : 'missing' }
     },
 
-    async remove(key) {
-      const args = [key.grantId, ...notice(removedLink(key))]
+    async remove({ expectedChain, ...key }) {
+      const args = [expectedText(expectedChain), key.grantId, ...notice(removedLink(key))]
       const { status, rest } = await run(removeScript, keys.grantAndIndexes(key), args)
       return { record: status === 'missing' ? undefined : readRecord(key, rest[1]) }
     },

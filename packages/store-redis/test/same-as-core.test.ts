@@ -53,6 +53,7 @@ function randomStep(
         ...pair,
         chain: pick(`c-${i}`, link.chain, link.chain, link.chain),
         generation: pick(0, 1),
+        ...pick<object>({}, { expectedChain: null }, { expectedChain: stored?.chain ?? 'c-0' }),
       },
     },
     { method: 'acquire', request: { ...step, ...times } },
@@ -68,7 +69,7 @@ function randomStep(
       method: 'replaceSecret',
       request: { ...link, from: pick(stored?.secret ?? '', stored?.secret ?? '', 's'), to: 'sealed' },
     },
-    { method: 'remove', request: key },
+    { method: 'remove', request: { ...key, ...pick<object>({}, { expectedChain: 'c-0' }) } },
     {
       method: 'takeBudget',
       request: {
@@ -84,7 +85,7 @@ function randomStep(
       method: 'claimDue',
       request: {
         provider: key.provider,
-        beforeMs: pick(i, 2e15, Number.POSITIVE_INFINITY),
+        beforeMs: pick(Date.now(), 2e15, Number.POSITIVE_INFINITY),
         limit: pick(1, 2, 100),
         holdMs: pick(-1, 1e9),
       },
@@ -166,6 +167,7 @@ describeWithRedis('the Lua steps', () => {
 
   it('met every answer that there is', () => {
     const statuses = {
+      save: ['saved', 'superseded', 'missing'],
       acquire: ['acquired', 'busy', 'superseded', 'missing'],
       arm: ['armed', 'not-holder', 'exhausted', 'superseded', 'missing'],
       commit: ['committed', 'superseded', 'missing'],

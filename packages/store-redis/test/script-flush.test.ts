@@ -51,7 +51,7 @@ describeWithRedis('SCRIPT FLUSH', () => {
       answers.push(answer?.status ?? String(answer?.keys?.length ?? answer?.records?.length ?? ''))
     }
     const expected = [
-      '',
+      'saved',
       '',
       '1',
       'acquired',

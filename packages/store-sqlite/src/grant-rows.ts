@@ -122,13 +122,16 @@ export function deleteGrant(statement: Statements, { provider, grantId }: GrantK
 /** SQLite refuses a LIMIT that is no integer, such as `Infinity`. */
 const toLimit = (limit: number): number => Math.min(Math.max(0, Math.floor(limit)), 2 ** 31)
 
+/** What the index is on: a claim that came to nothing is due again from its end. */
+const dueSinceMs = 'max(renew_at_ms, coalesce(claimed_until_ms, 0))'
+
 const selectDue = `SELECT grant_id FROM grants
-  WHERE provider = ? AND state = 'live' AND renew_at_ms IS NOT NULL AND renew_at_ms <= ?
-    AND coalesce(claimed_until_ms, 0) <= ?
-  ORDER BY renew_at_ms LIMIT ?`
+  WHERE provider = ?1 AND state = 'live' AND renew_at_ms IS NOT NULL AND renew_at_ms <= ?2
+    AND coalesce(claimed_until_ms, 0) <= ?3 AND ${dueSinceMs} <= max(?2, ?3)
+  ORDER BY ${dueSinceMs} LIMIT ?4`
 const claim = 'UPDATE grants SET claimed_until_ms = ? WHERE provider = ? AND grant_id = ?'
 
-/** Claims what is due, earliest first. */
+/** Claims what is due, in the order in which it became so. */
 export function claimDueGrants(
   statement: Statements,
   request: { readonly provider: string; readonly beforeMs: number; readonly limit: number },

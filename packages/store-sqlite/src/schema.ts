@@ -31,7 +31,7 @@ const migrations: readonly string[] = [
     claimed_until_ms INTEGER,
     PRIMARY KEY (provider, grant_id)
   );
-  CREATE INDEX grants_due ON grants (provider, renew_at_ms)
+  CREATE INDEX grants_due ON grants (provider, max(renew_at_ms, coalesce(claimed_until_ms, 0)))
     WHERE state = 'live' AND renew_at_ms IS NOT NULL;
   CREATE TABLE budgets (
     bucket           TEXT NOT NULL PRIMARY KEY COLLATE BINARY,

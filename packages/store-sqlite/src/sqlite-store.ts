@@ -107,7 +107,7 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
 
     async save(request) {
       const { answer, nowMs } = await publishing(apply(request, (grant, at) => saveStep(grant, request, at)))
-      return { nowMs, record: answer }
+      return { ...answer, nowMs }
     },
 
     async acquire(request) {
@@ -151,11 +151,12 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
       })
     },
 
-    async remove(key) {
+    async remove({ expectedChain, ...key }) {
       const record = await transactions.write((statement) => {
         const row = readGrant(statement, key)
-        if (row) deleteGrant(statement, key)
-        return row && holderWatch.bury(row).record
+        if (!row || (expectedChain ?? row.grant.record.chain) !== row.grant.record.chain) return undefined
+        deleteGrant(statement, key)
+        return holderWatch.bury(row).record
       })
       if (record) notices.publish(removedLink(key))
       return { record }

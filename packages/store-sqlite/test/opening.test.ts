@@ -73,7 +73,7 @@ describe('a file that cannot be used', () => {
     await expect(store.load(key)).rejects.toMatchObject({ code: 'STORE_UNUSABLE', reason: 'ENOENT' })
     expect((await failureOf(path)).message).toMatch(/folder that does not exist.*Create/)
     mkdirSync(dirname(path))
-    expect((await store.save(request)).record.generation).toBe(1)
+    expect(await store.save(request)).toMatchObject({ record: { generation: 1 } })
     await store.close()
   })
 
@@ -228,6 +228,6 @@ it('rejects with CLOSED after close, which may be repeated', async () => {
   const begun = store.save(request)
   await store.close()
   await store.close()
-  expect((await begun).record.generation).toBe(1)
+  expect(await begun).toMatchObject({ record: { generation: 1 } })
   await expect(store.load(key)).rejects.toMatchObject({ code: 'CLOSED' })
 })

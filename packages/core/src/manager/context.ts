@@ -3,12 +3,12 @@ import type { EvergrantEvent } from '../events.js'
 import type { GrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
 import type { Budget } from '../rotation/budget.js'
+import type { Line } from '../rotation/line.js'
 import type { Rotation } from '../rotation/rotation.js'
 import type { Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import type { Clock } from '../time/clock.js'
 import type { StoreClock } from '../time/store-clock.js'
-import type { Turnstile } from '../time/turnstile.js'
 import type { ClientPause } from './client-pause.js'
 
 /** What every part of one token manager works with. */
@@ -23,8 +23,8 @@ export interface ManagerContext {
   readonly grants: GrantCache
   readonly clientPause: ClientPause
   readonly budget: Budget
-  /** The part of a rotation before its bytes leave: all of them go through the same store and token endpoint. */
-  readonly preparing: Turnstile
+  /** The rotations that have nothing on the wire yet. */
+  readonly line: Line
   readonly lifecycle: Lifecycle
   /** How many questions the store was asked: tells which answers may have crossed. */
   readonly questions: { asked: number }

@@ -16,7 +16,13 @@ import { createKeepAlive } from './keep-alive.js'
 import { contextFrom, type TokenManagerOptions } from './options.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
 import { saveKeepingRefreshToken, saveNewChain } from './save-grant.js'
-import type { GrantStatus, RevokeResult, TokenManager, WaitOptions } from './token-manager.js'
+import type {
+  GetAccessTokenOptions,
+  GrantStatus,
+  RevokeResult,
+  TokenManager,
+  WaitOptions,
+} from './token-manager.js'
 import { watchStore } from './watch-store.js'
 
 /**
@@ -60,7 +66,12 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       const entry = ctx.grants.get(grantId)
       const ready = entry?.ready
       // The path of a fresh token: no I/O, no timer, and no promise but the one that is there already.
-      if (ready && !wanted && ctx.storeClock.now() < entry.readyUntilMs && !ctx.lifecycle.closing)
+      if (
+        ready &&
+        (!wanted || asksOnlyForPatience(wanted)) &&
+        ctx.storeClock.now() < entry.readyUntilMs &&
+        !ctx.lifecycle.closing
+      )
         return ready
       return (async () => {
         const key = open(grantId)
@@ -89,17 +100,20 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       checkBearer(reply)
       if (receivedAtMs !== undefined) checkNumber('receivedAtMs', receivedAtMs, { min: 0 })
       const patience = patienceFor({}, 'The lease of the stored grant')
-      // The lifetime is kept on the store's clock, so that one must have been read.
-      if (!ctx.storeClock.isKnown()) await askStore(ctx, (store) => store.load(key))
-      const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
-      const sentAtMs = ctx.storeClock.now() - ageMs
-      const pairFrom = (previous?: GrantTokens): TokenPair =>
-        successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
-      const kept =
-        keepRefreshToken && !reply.refresh_token
-          ? await saveKeepingRefreshToken(ctx, key, pairFrom, patience)
-          : undefined
-      return statusOf(kept ?? (await saveNewChain(ctx, key, pairFrom(), ctx.chance.id())))
+      const saves = keepRefreshToken && !reply.refresh_token ? saveKeepingRefreshToken : undefined
+      const chain = ctx.chance.id()
+      for (;;) {
+        // Also reads the store's clock, on which the lifetime is kept.
+        const { answer: before } = await askStore(ctx, (store) => store.load(key))
+        const ageMs = receivedAtMs === undefined ? 0 : Math.max(0, ctx.clock.now() - receivedAtMs)
+        const sentAtMs = ctx.storeClock.now() - ageMs
+        const pairFrom = (previous?: GrantTokens): TokenPair =>
+          successorPair(reply, { key, facts: ctx.facts, previous, grantType: 'refresh_token', sentAtMs })
+        const kept = await saves?.(ctx, key, pairFrom, patience)
+        const record = kept ?? (await saveNewChain(ctx, key, pairFrom(), chain, before.record))
+        // Of two authorizations at the same moment the one that is stored last wins.
+        if (record) return statusOf(record)
+      }
     },
 
     authorizationUrl: (request) => authorizationRequest(ctx.facts, request),
@@ -125,7 +139,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     async revoke(grantId) {
       const key = open(grantId)
-      const { answer } = await askStore(ctx, (store) => store.remove(key))
+      const record = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
         entry.known = undefined
@@ -133,9 +147,9 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }
-      if (!answer.record) return { removed: false, atProvider: 'unsupported' }
+      if (!record) return { removed: false, atProvider: 'unsupported' }
       ctx.emit({ type: 'grant.removed', provider, grantId })
-      return { removed: true, atProvider: await revokeStored(answer.record) }
+      return { removed: true, atProvider: await revokeStored(record) }
     },
 
     start({ sweepIntervalMs = 1_000 } = {}) {
@@ -149,6 +163,17 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       closed ??= close()
       return closed
     },
+  }
+
+  /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. */
+  async function removeStored(key: GrantKey): Promise<GrantRecord | undefined> {
+    for (;;) {
+      const { answer: seen } = await askStore(ctx, (store) => store.load(key))
+      if (!seen.record) return undefined
+      const request = { ...key, expectedChain: seen.record.chain }
+      const { answer } = await askStore(ctx, (store) => store.remove(request))
+      if (answer.record) return answer.record
+    }
   }
 
   /** What is removed stays removed, whatever comes of its revocation. */
@@ -170,6 +195,14 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       await watch.end()
     }
   }
+}
+
+/**
+ * Adapters always pass a signal; that alone must not cost them the short path. It is not even looked at, for where
+ * nobody waits there is no wait to end.
+ */
+function asksOnlyForPatience({ minValidityMs, forceRefresh, timeoutMs }: GetAccessTokenOptions): boolean {
+  return minValidityMs === undefined && !forceRefresh && timeoutMs === undefined
 }
 
 function statusOf(record: GrantSummary): GrantStatus {

@@ -11,7 +11,7 @@ import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
 import { checkBearer, successorPair } from '../token-endpoint/successor.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
-import { askStore } from './ask-store.js'
+import { askStore, tryStore } from './ask-store.js'
 import { checkExchange, codeFrom } from './authorization-callback.js'
 import type { ManagerContext } from './context.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
@@ -76,19 +76,35 @@ async function exchange(
       return slot.kind === 'granted' && !ended() && !ctx.lifecycle.closing
     },
   })
+  if (result.kind === 'not-sent' && slot.kind === 'granted') ctx.budget.giveBack(slot)
   if (result.kind === 'not-sent' && ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   if (result.kind === 'not-sent') throw exchangeError('PROVIDER_UNAVAILABLE', result.reason)
   if (result.kind === 'unknown') throw exchangeError('OUTCOME_UNKNOWN', result.reason)
-  await checkReply(ctx, result.reply)
-  const { members } = result.reply
-  const context = {
+  const { reply } = result
+  try {
+    await checkReply(ctx, reply)
+    return await store(ctx, key, reply.members, sentAtMs, before)
+  } finally {
+    if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
+  }
+}
+
+/** What the code brought. */
+async function store(
+  ctx: ManagerContext,
+  key: GrantKey,
+  members: TokenEndpointReply['members'],
+  sentAtMs: number,
+  before: GrantRecord | undefined,
+): Promise<GrantRecord> {
+  const { facts } = ctx
+  const pair = successorPair(members, {
     key,
-    facts: ctx.facts,
+    facts,
     previous: undefined,
     grantType: 'refresh_token',
     sentAtMs,
-  } as const
-  const pair = successorPair(members, context)
+  })
   try {
     checkBearer(members)
   } catch (error) {
@@ -108,38 +124,37 @@ async function saveUntilStored(
 ): Promise<GrantRecord> {
   const chain = ctx.chance.id()
   const alarm = createAlarm(ctx.clock)
+  let seen = before
   for (let failures = 1; ; failures++) {
     try {
-      if (failures > 1) {
-        // The first answer may have been lost, and others may have authorized since.
-        const { answer } = await askStore(ctx, (store) => store.load(key))
-        const isNewer = answer.record && ![chain, before?.chain].includes(answer.record.chain)
-        if (answer.record && isNewer) return answer.record
-      }
-      return await saveNewChain(ctx, key, pair, chain)
+      const saved = await saveNewChain(ctx, key, pair, chain, seen)
+      if (saved) return saved
+      failures = 0
     } catch (error) {
       if (ctx.lifecycle.abandoned) throw exchangeError('UNCOMMITTED_SUCCESSOR', 'store_unavailable')
       if (!(error instanceof EvergrantError)) throw error
       await alarm.wait(backoffMs('store', failures, ctx.chance))
     }
+    // The first answer may have been lost, and others may have authorized since.
+    const asked = await tryStore(ctx, (store) => store.load(key))
+    if (asked instanceof EvergrantError) continue
+    const { record } = asked.answer
+    if (record && ![chain, before?.chain].includes(record.chain)) return record
+    seen = record
   }
 }
 
 /** One request of the budget, or how long it would take. */
 async function takeSlot(ctx: ManagerContext, patience: Patience): Promise<Slot> {
-  let expectedMs = 0
-  const now = ctx.budget.isContended() ? undefined : await ctx.budget.takeNow('caller')
-  const isFull = now === undefined || (now.kind === 'stopped' && now.why === 'budget')
-  const ticket = isFull
-    ? ctx.budget.queue((forMs) => {
-        expectedMs = forMs
-        return patience.leftMs() >= forMs
-      })
-    : undefined
-  const slot = ticket ? await ticket.slot : now
-  if (slot?.kind === 'granted') return slot
-  if (slot?.why === 'store') throw slot.error
-  throw exchangeError('RATE_LIMITED', 'budget', expectedMs)
+  const alarm = createAlarm(ctx.clock)
+  const slot = await ctx.budget.take('caller', async (forMs) => {
+    if (ctx.lifecycle.closing || patience.leftMs() < forMs) return false
+    await patience.wait(alarm.wait(forMs))
+    return true
+  })
+  if (slot.kind === 'granted') return slot
+  if (slot.why === 'store') throw slot.error
+  throw exchangeError('RATE_LIMITED', 'budget', slot.forMs)
 }
 
 async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promise<void> {

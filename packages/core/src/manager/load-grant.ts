@@ -34,7 +34,7 @@ async function load(
   let { order } = asked
   const own = clientCredentials.get(entry.key.grantId)
   if (record === undefined && own !== undefined) {
-    // Two processes may both begin: the last record wins and the other adopts it; nothing is spent by that.
+    // Two processes may both begin: the first record wins and the other adopts it.
     const secret = encodeTokens({
       grantType: 'client_credentials',
       accessToken: undefined,
@@ -49,8 +49,10 @@ async function load(
       chain: ctx.chance.id(),
       generation: 0,
     } as const
-    const saved = await askStore(ctx, (store) => store.save({ ...entry.key, ...empty }))
-    record = saved.answer.record
+    const request = { ...entry.key, ...empty, expectedChain: null }
+    const saved = await askStore(ctx, (store) => store.save(request))
+    // Removed again before it was there for anyone: as if it had never been.
+    if (saved.answer.status !== 'missing') record = saved.answer.record
     nowMs = saved.answer.nowMs
     order = saved.order
   }

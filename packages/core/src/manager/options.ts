@@ -3,12 +3,12 @@ import { checkId, checkNumber, optionError } from '../check-options.js'
 import type { EventListener } from '../events.js'
 import { createGrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
-import { createBudget } from '../rotation/budget.js'
+import { budgetTerms, createBudget } from '../rotation/budget.js'
+import { createLine } from '../rotation/line.js'
 import { checkTimings, type Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
 import { type Clock, systemClock } from '../time/clock.js'
 import { createStoreClock } from '../time/store-clock.js'
-import { createTurnstile } from '../time/turnstile.js'
 import { createClientPause } from './client-pause.js'
 import type { ManagerContext } from './context.js'
 import type { ClientCredentialsGrants } from './load-grant.js'
@@ -71,6 +71,8 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
       return [grantId, { scope: scope ?? facts.scope }] as const
     }),
   )
+  const terms = budgetTerms(facts, timings.slotMs)
+  const width = facts.budget ? PREPARING : PREPARING_UNLIMITED
   const parts = {
     facts,
     store,
@@ -79,11 +81,11 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     timings,
     storeClock: createStoreClock(clock),
     questions: { asked: 0 },
+    line: createLine({ clock, width, ...terms }),
   }
   const ctx: ManagerContext = {
     ...parts,
-    budget: createBudget(parts),
-    preparing: createTurnstile(facts.budget ? PREPARING : PREPARING_UNLIMITED),
+    budget: createBudget(parts, terms),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),

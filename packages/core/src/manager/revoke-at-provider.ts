@@ -18,7 +18,7 @@ export async function revokeAtProvider(
   const token = tokens.refreshToken ?? tokens.accessToken
   if (revocationEndpoint === undefined || token === undefined) return 'unsupported'
   if (revocationEndpoint === tokenEndpoint) {
-    if ((await ctx.budget.takeNow('caller')).kind !== 'granted') return 'failed'
+    if ((await ctx.budget.take('caller')).kind !== 'granted') return 'failed'
   }
   const hint = tokens.refreshToken ? 'refresh_token' : 'access_token'
   const parameters = { token: token.reveal(), token_type_hint: hint }

@@ -10,6 +10,9 @@ import type { ManagerContext } from './context.js'
 
 /**
  * Stores a new authorization as the first link of a new chain: it wins over whatever goes on with the old one.
+ *
+ * @param seen - what was stored when this authorization was made
+ * @returns `undefined` when something else is stored by now: look again
  * @throws EvergrantError `STORE_UNAVAILABLE`
  */
 export async function saveNewChain(
@@ -17,10 +20,11 @@ export async function saveNewChain(
   key: GrantKey,
   pair: TokenPair,
   chain: string,
-): Promise<GrantRecord> {
-  const { answer, order } = await askStore(ctx, (store) =>
-    store.save({ ...key, ...pair, chain, generation: 1 }),
-  )
+  seen: GrantRecord | undefined,
+): Promise<GrantRecord | undefined> {
+  const request = { ...key, ...pair, chain, generation: 1, expectedChain: seen?.chain ?? null } as const
+  const { answer, order } = await askStore(ctx, (store) => store.save(request))
+  if (answer.status !== 'saved') return undefined
   const entry = ctx.grants.ensure(key)
   adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
   // Who waited for the old authorization's rotation has what it wants.

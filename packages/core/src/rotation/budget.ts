@@ -1,8 +1,8 @@
 import { EvergrantError } from '../errors.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
-import { createAlarm } from '../time/alarm.js'
-import { elapsedMs, type Mark, type Validity } from '../time/clock.js'
+import type { ProviderFacts } from '../provider/provider.js'
+import type { Validity } from '../time/clock.js'
 
 /** One request to the provider's token endpoint. */
 export interface Slot {
@@ -15,37 +15,22 @@ export type NoSlot =
   | { readonly kind: 'stopped'; readonly why: 'budget'; readonly forMs: number }
   | { readonly kind: 'stopped'; readonly why: 'store'; readonly error: EvergrantError }
 
-/** A place in this process's queue. */
-export interface Ticket {
-  /** `undefined`: left the queue, or was told that it takes too long. */
-  readonly slot: Promise<Slot | NoSlot | undefined>
-  leave(): void
-  /** How long it will take at least. */
-  expectedMs(): number
-}
-
 /**
- * This process's part of the budget that the fleet shares. Whoever finds it used up queues here, and one question
- * at a time goes to the store for whoever is first: a thousand grants that expired together cost one question a
- * slot. Who cannot be served in time is told at once.
+ * This process's part of the budget that the fleet shares. A slot is asked for by whoever can use it at once, under
+ * the lease of its grant: one that is given back helps nobody, for the others sleep until the next comes free.
  */
 export interface Budget {
-  /** Others of this process are waiting already: queue before doing anything else. */
-  isContended(): boolean
-  takeNow(priority: 'caller' | 'background'): Promise<Slot | NoSlot>
-  /** `told` hears how long it will take, whenever that is known anew, and answers whether to stay. */
-  queue(told: (forMs: number) => boolean): Ticket
-  /** A slot that was not used: for whoever is next. */
-  giveBack(slot: Slot): void
+  /**
+   * A slot, or why there is none. `wait` is asked when the budget is used up: it waits that long and answers
+   * whether to ask again.
+   */
+  take(priority: 'caller' | 'background', wait?: (forMs: number) => Promise<boolean>): Promise<Slot | NoSlot>
   /** A slot that went out of date before it was used, for one that is in date. */
   exchange(slot: Slot): Promise<Slot | NoSlot>
+  /** A slot that was not used: what this manager asks for next is given in exchange for it. */
+  giveBack(slot: Slot): void
   /** The provider asked for silence: nobody in the fleet sends before then. */
   silence(forMs: number): Promise<void>
-}
-
-interface Queued {
-  readonly told: (forMs: number) => boolean
-  readonly settle: (slot: Slot | NoSlot | undefined) => void
 }
 
 /** Kept free for callers who wait: a tenth of every window. */
@@ -61,104 +46,82 @@ const TRANSIT_MS = 300
 /** Stands in where a provider states no limit: the bucket then only carries its demands for silence. */
 const UNLIMITED = { limit: 1_000_000, windowMs: 1 }
 
+/** What the fleet may send, and for how long a slot of it is good. */
+export interface BudgetTerms {
+  readonly limit: number
+  readonly windowMs: number
+  readonly slotMs: number
+}
+
+export function budgetTerms({ budget }: ProviderFacts, longestSlotMs: number): BudgetTerms {
+  if (!budget) return { ...UNLIMITED, slotMs: longestSlotMs }
+  const { limit, windowMs } = budget
+  // The provider counts what arrives: requests that left a window apart may arrive a little closer together.
+  const transitMs = Math.min(TRANSIT_MS, windowMs * TRANSIT_PART)
+  return { limit, windowMs: windowMs + transitMs, slotMs: Math.min(longestSlotMs, windowMs * SLOT_PART) }
+}
+
 type BudgetContext = Pick<
   ManagerContext,
-  'facts' | 'store' | 'clock' | 'storeClock' | 'questions' | 'chance' | 'timings'
+  'facts' | 'store' | 'clock' | 'storeClock' | 'questions' | 'timings' | 'chance' | 'line'
 >
 
-export function createBudget(ctx: BudgetContext): Budget {
-  const { clock, chance, facts } = ctx
-  const { limit, windowMs: statedMs } = facts.budget ?? UNLIMITED
-  const slotMs = Math.min(ctx.timings.slotMs, facts.budget ? statedMs * SLOT_PART : Number.POSITIVE_INFINITY)
-  // The provider counts what arrives: requests that left a window apart may arrive a little closer together.
-  const windowMs = statedMs + (facts.budget ? Math.min(TRANSIT_MS, statedMs * TRANSIT_PART) : 0)
+export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
+  const { chance, facts, line } = ctx
+  const { limit } = terms
   const reserve = Math.min(limit - 1, Math.ceil(limit * RESERVED_SHARE))
   const member = chance.id()
-  const queued: Queued[] = []
-  const alarm = createAlarm(clock)
-  let serving = false
-  /** When the next slot comes free, at the last look. */
-  let outlook: { readonly at: Mark; readonly forMs: number } | undefined
+  /** Callers who were told to wait and will ask again. */
+  let waiting = 0
+  const unused: string[] = []
+  /** The question under way. */
+  let asking: Promise<unknown> = Promise.resolve()
 
-  async function ask(id: string, priority: 'caller' | 'background', waiting: number): Promise<Slot | NoSlot> {
-    const bucket = facts.budgetKey
-    const request = { bucket, slot: id, limit, windowMs, slotMs, reserve, priority, member, waiting }
+  async function ask(id: string, priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
+    const demand = { member, waiting: line.length() + waiting }
+    const request = { bucket: facts.budgetKey, slot: id, ...terms, reserve, priority, ...demand }
     const asked = await tryStore(ctx, (store) => store.takeBudget(request))
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
     const { answer, askedAt } = asked
     if (answer.status === 'wait') {
       const forMs = Math.max(1, answer.untilMs - answer.nowMs)
-      outlook = { at: askedAt, forMs }
+      if (priority === 'caller') line.shutFor(forMs)
       return { kind: 'stopped', why: 'budget', forMs }
     }
     const valid = { untilMs: answer.validUntilMs, nowMs: answer.nowMs, askedAt }
     return { kind: 'granted', id, valid }
   }
 
-  /**
-   * The least it can take, a window's worth of this queue at a time. Others in the fleet may wait for the same
-   * grants or for different ones: nobody is turned away for what may not be so.
-   */
-  function expectedMs(place: number): number {
-    if (!outlook) return 0
-    const nextMs = Math.max(0, outlook.forMs - elapsedMs(clock, outlook.at))
-    return nextMs + Math.floor(place / limit) * (windowMs + slotMs)
+  /** What is known already is not asked: the store would say the same. */
+  async function askUnlessShut(priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
+    const forMs = line.shutMs()
+    return forMs > 0 ? { kind: 'stopped', why: 'budget', forMs } : ask(unused.pop() ?? chance.id(), priority)
   }
 
-  async function serve(): Promise<void> {
-    while (queued.length > 0) {
-      const slot = await ask(chance.id(), 'caller', queued.length - 1)
-      if (slot.kind === 'granted') {
-        queued.shift()?.settle(slot)
-      } else if (slot.why === 'store') {
-        for (const each of queued.splice(0)) each.settle(slot)
-      } else {
-        tellAll()
-        if (queued.length > 0) await alarm.wait(slot.forMs)
-      }
-    }
-  }
-
-  function tellAll(): void {
-    for (const [place, each] of [...queued].entries()) {
-      if (!each.told(expectedMs(place))) leave(each)
-    }
-  }
-
-  function leave(each: Queued): void {
-    const place = queued.indexOf(each)
-    if (place < 0) return
-    queued.splice(place, 1)
-    each.settle(undefined)
-  }
-
-  function startServing(): void {
-    if (serving) return
-    serving = true
-    void serve().finally(() => {
-      serving = false
-      if (queued.length > 0) startServing()
-    })
+  /** One question of a manager at a time: if the first is told to wait, the others need not ask. */
+  function askInTurn(priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
+    if (!facts.budget) return askUnlessShut(priority)
+    const answer = asking.then(() => askUnlessShut(priority))
+    asking = answer
+    return answer
   }
 
   return {
-    isContended: () => queued.length > 0,
-    takeNow: (priority) => ask(chance.id(), priority, queued.length),
-    queue(told) {
-      let settle: Queued['settle'] = () => {}
-      const slot = new Promise<Slot | NoSlot | undefined>((resolve) => {
-        settle = resolve
-      })
-      const each: Queued = { told, settle }
-      queued.push(each)
-      if (outlook && !told(expectedMs(queued.length - 1))) leave(each)
-      else startServing()
-      return { slot, leave: () => leave(each), expectedMs: () => expectedMs(queued.indexOf(each)) }
+    async take(priority, wait) {
+      for (;;) {
+        const slot = await askInTurn(priority)
+        if (slot.kind === 'granted' || slot.why !== 'budget' || !wait) return slot
+        waiting += 1
+        const again = await wait(slot.forMs)
+        waiting -= 1
+        if (!again) return slot
+      }
     },
+    exchange: (slot) => ask(slot.id, 'caller'),
     giveBack(slot) {
-      queued.shift()?.settle(slot)
+      unused.push(slot.id)
+      ctx.line.reopen()
     },
-    exchange: (slot) => ask(slot.id, 'caller', queued.length),
     async silence(forMs) {
       const untilMs = ctx.storeClock.now() + forMs
       // With the store away the caller's own backoff stands alone.

@@ -24,6 +24,20 @@ export async function conclude(
   known: KnownGrant,
   { reply, sentAtMs }: ArmedReply,
 ): Promise<RotationStep> {
+  const step = await concludeReply(ctx, entry, rotation, hold, known, { reply, sentAtMs })
+  // After the successor is stored: whoever spent the limit, nobody in the fleet need run into it.
+  if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
+  return step
+}
+
+async function concludeReply(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+  known: KnownGrant,
+  { reply, sentAtMs }: Omit<ArmedReply, 'kind'>,
+): Promise<RotationStep> {
   const meaning = classifyReply(reply, ctx.facts)
   const accepted = meaning.kind === 'rotated' || meaning.kind === 'refused'
   if (accepted && ctx.clientPause.accepted()) {

@@ -28,6 +28,8 @@ export async function release(
   outcome: ReleaseOutcome,
 ): Promise<void> {
   entry.ended.add(attempt)
+  // Should a release arrive late, or twice, it must find no later hold of the same name.
+  if (entry.attempt === attempt) entry.attempt = undefined
   entry.unreleased = { ...link, attempt, outcome }
   await finishRelease(ctx, entry)
 }

@@ -23,9 +23,6 @@ import { settle } from './settle.js'
 import { gone, takeOver } from './take-over.js'
 import { type Timings, timingsFor } from './timings.js'
 
-/** Background work that finds callers waiting comes back after this long. */
-const CROWDED_MS = 1_000
-
 const LATE = 'The token endpoint or the store was too slow for the lease'
 
 /** Waiting for another holder, we look again at least this often: a notice may be lost. */
@@ -34,34 +31,19 @@ const LOOK_AGAIN_MS = 1_000
 /**
  * One try of the protocol, from acquire to release: `docs/rotation.md` has the steps and the reason of each.
  * Every way out of it has released the lease or stored the outcome, or the store was away.
+ *
+ * @param leave - makes room for the next grant, as soon as the store and the connection need not be shared any more
  */
 export async function rotateOnce(
   ctx: ManagerContext,
   entry: GrantEntry,
   rotation: Rotation,
+  leave: () => void,
 ): Promise<RotationStep> {
   const { known } = entry
   if (!known || known.record.state === 'dead') return { kind: 'moved' }
   if (ctx.lifecycle.closing) return closed(entry)
 
-  const leave = await ctx.preparing.enter()
-  try {
-    return await acquireAndRotate(ctx, entry, rotation, known, leave)
-  } finally {
-    leave()
-  }
-}
-
-/** `leave`: makes room for the next grant as soon as the store and the connection need not be shared any more. */
-async function acquireAndRotate(
-  ctx: ManagerContext,
-  entry: GrantEntry,
-  rotation: Rotation,
-  known: KnownGrant,
-  leave: () => void,
-): Promise<RotationStep> {
-  // While we stood in line the budget may have run out; then the lease would only be given back.
-  if (!rotation.progress.hasSlot() && ctx.budget.isContended()) return { kind: 'crowded', forMs: CROWDED_MS }
   const unfinished = await finishRelease(ctx, entry)
   if (unfinished) return storeAway(ctx, entry, unfinished)
   const life = { lifetimeMs: lifetimeOf(known), reuseIntervalMs: ctx.facts.reuseIntervalMs }
@@ -145,7 +127,7 @@ async function send(
   }
   let result: Awaited<ReturnType<typeof sendArmed>>
   try {
-    result = await sendArmed(ctx, rotation, hold, known, maxSends)
+    result = await sendArmed(ctx, entry, rotation, hold, known, maxSends)
   } catch (error) {
     // Before the connection: a client authentication that threw, say.
     await release(ctx, entry, hold, 'not-sent')

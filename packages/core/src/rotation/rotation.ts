@@ -4,9 +4,9 @@ import type { GrantLink } from '../store/token-store.js'
 import { createAlarm } from '../time/alarm.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
-import type { Slot, Ticket } from './budget.js'
+import type { Place } from './line.js'
 import { rotateOnce } from './rotate-once.js'
-import { budgetUsedUp, type FailedStep, storeAway, unexpected } from './rotation-step.js'
+import { budgetUsedUp, type FailedStep, unexpected } from './rotation-step.js'
 import { createWaiters } from './waiters.js'
 
 /** The one rotation of a grant in this process. No caller's abort stops it; every caller may leave it. */
@@ -32,12 +32,14 @@ export interface RotationProgress {
   tokenSent(link: GrantLink | undefined): void
   /** Lets callers go on although the rotation still has something to finish. */
   serveWaiters(): void
-  hasSlot(): boolean
-  /** The slot that was waited for; whoever takes it uses it up. */
-  takeSlot(): Slot | undefined
+  /** The budget is used up: tells who cannot wait that long, and waits. */
+  waitForSlot(forMs: number): Promise<void>
   /** Waits until a notice arrives, at most this long. */
   pause(forMs: number): Promise<void>
 }
+
+/** Background work that finds callers waiting comes back after this long. */
+const CROWDED_MS = 1_000
 
 export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: boolean): Rotation {
   const waiters = createWaiters()
@@ -46,8 +48,9 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
   /** Rings also when the lease became free, which is no reason to cut a backoff short. */
   const turn = createAlarm(ctx.clock)
   let sent: GrantLink | undefined
-  let slot: Slot | undefined
-  let ticket: Ticket | undefined
+  let place: Place | undefined
+  /** Waiting for the budget under the lease. */
+  let waitsForSlot = false
 
   const progress: RotationProgress = {
     isAwaited: () => waiters.size > 0,
@@ -56,11 +59,11 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       prepare(entry)
     },
     serveWaiters: waiters.serve,
-    hasSlot: () => slot !== undefined,
-    takeSlot() {
-      const taken = slot
-      slot = undefined
-      return taken
+    async waitForSlot(forMs) {
+      if (!toldOf(forMs)) return
+      waitsForSlot = true
+      await news.wait(forMs)
+      waitsForSlot = false
     },
     pause: (forMs) => news.wait(forMs),
   }
@@ -70,7 +73,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     forced,
     hasSent: (link) => sent !== undefined && isSameLink(sent, link),
     async join(patience) {
-      const expectedMs = ticket?.expectedMs() ?? 0
+      const expectedMs = place?.expectedMs() ?? (waitsForSlot ? ctx.line.shutMs() : 0)
       if (expectedMs > patience.leftMs()) throw budgetUsedUp(entry, expectedMs).error
       await waiters.join(patience)
     },
@@ -78,7 +81,7 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
     wake(reason) {
       if (reason === 'news') {
         news.ring()
-        ticket?.leave()
+        place?.leave()
       }
       turn.ring()
     },
@@ -110,24 +113,15 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
       if (waiters.size === 0) return
       await news.wait(leftMs)
     }
-    for (;;) {
-      // With news of another link there may be nothing to send: look before queueing.
-      if (!slot && !entry.stale && waiters.size > 0 && ctx.budget.isContended()) {
-        await waitForSlot()
-        if (waiters.size === 0) return
-      }
-      const step = await rotateOnce(ctx, entry, rotation)
-      // Adopted, or somebody else's turn: the slot is for whoever is next.
-      if (slot) ctx.budget.giveBack(slot)
-      slot = undefined
+    for (let again = false; ; again = true) {
+      // Background work is no reason to stand in line: it comes back.
+      if (waiters.size === 0 && (ctx.line.length() > 0 || ctx.line.shutMs() > 0)) return beQuiet(CROWDED_MS)
+      // With news of another link, or when closing, there may be nothing to send: look before queueing.
+      const mayPass = entry.stale || ctx.lifecycle.closing
+      const leave = mayPass ? undefined : await standInLine(again)
+      if (!leave && !mayPass && waiters.size === 0) return
+      const step = await rotateOnce(ctx, entry, rotation, leave ?? (() => {})).finally(leave)
       if (step.kind === 'moved') return
-      if (step.kind === 'crowded') {
-        // Background work comes back later; it is no reason to turn a caller away.
-        if (waiters.size === 0) beQuiet(step.forMs)
-        else await waitForSlot()
-        if (waiters.size === 0) return
-        continue
-      }
       if (step.kind === 'failed') {
         note(step)
         // The outcome is known: who waited only for that may have the old token, and looks again.
@@ -137,23 +131,23 @@ export function startRotation(ctx: ManagerContext, entry: GrantEntry, forced: bo
         }
       } else if (waiters.size === 0) beQuiet(step.forMs)
       if (waiters.size === 0) return
-      await (step.kind === 'failed' ? news.wait(step.afterMs) : turn.wait(step.forMs))
+      if (step.kind === 'failed') await news.wait(step.afterMs)
+      else if (step.kind === 'busy') await turn.wait(step.forMs)
     }
   }
 
   /** Without the lease: others may rotate meanwhile, and a notice of that ends the wait. */
-  async function waitForSlot(): Promise<void> {
-    ticket = ctx.budget.queue((forMs) => {
-      waiters.tell(budgetUsedUp(entry, forMs))
-      return waiters.size > 0
-    })
-    const got = await ticket.slot
-    ticket = undefined
-    if (got?.kind === 'granted') slot = got
-    if (got?.kind !== 'stopped' || got.why !== 'store') return
-    const away = storeAway(ctx, entry, got.error)
-    note(away)
-    await news.wait(away.afterMs)
+  async function standInLine(first: boolean): Promise<(() => void) | undefined> {
+    place = ctx.line.enter({ told: toldOf, first })
+    const leave = await place.entered
+    place = undefined
+    return leave
+  }
+
+  /** Whether anybody still waits, being told how long it takes at least. */
+  function toldOf(forMs: number): boolean {
+    waiters.tell(budgetUsedUp(entry, forMs))
+    return waiters.size > 0
   }
 
   function beQuiet(forMs: number): void {

@@ -1,5 +1,5 @@
 import { EvergrantError } from '../errors.js'
-import type { Origin } from '../grant/grant-entry.js'
+import type { GrantEntry, Origin } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -7,6 +7,7 @@ import type { GrantRecord } from '../store/token-store.js'
 import { remainingMs, type Validity } from '../time/clock.js'
 import { type SendResult, sendRequest } from '../token-endpoint/send-request.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
+import type { NoSlot, Slot } from './budget.js'
 import type { Hold } from './hold.js'
 import type { Rotation } from './rotation.js'
 
@@ -32,6 +33,7 @@ const MAX_SLOT_EXCHANGES = 3
  */
 export async function sendArmed(
   ctx: ManagerContext,
+  entry: GrantEntry,
   rotation: Rotation,
   hold: Hold,
   known: KnownGrant,
@@ -45,8 +47,7 @@ export async function sendArmed(
     refresh_token: isUser ? known.tokens.refreshToken?.reveal() : undefined,
     scope: isUser ? undefined : known.tokens.scope,
   })
-  const priority = rotation.progress.isAwaited() ? 'caller' : 'background'
-  let slot = rotation.progress.takeSlot() ?? (await ctx.budget.takeNow(priority))
+  let slot = await takeSlot(ctx, entry, rotation, hold)
   if (slot.kind !== 'granted') return slot
 
   let stop: Stopped | undefined
@@ -97,6 +98,25 @@ export async function sendArmed(
     connectTimeoutMs: remainingMs(clock, hold.lease),
     requestTimeoutMs: timings.requestTimeoutMs,
   })
-  if (result.kind === 'not-sent' && stop !== undefined) return stop
+  if (result.kind === 'not-sent') {
+    if (slot.kind === 'granted') ctx.budget.giveBack(slot)
+    if (stop !== undefined) return stop
+  }
   return result.kind === 'reply' ? { ...result, sentAtMs } : result
+}
+
+/** Step 4: waits for a slot while the lease allows it. A long wait is no reason to keep the lease from others. */
+function takeSlot(
+  ctx: ManagerContext,
+  entry: GrantEntry,
+  rotation: Rotation,
+  hold: Hold,
+): Promise<Slot | NoSlot> {
+  const { progress } = rotation
+  if (!progress.isAwaited()) return ctx.budget.take('background')
+  return ctx.budget.take('caller', async (forMs) => {
+    if (forMs > remainingMs(ctx.clock, hold.lease) / 2) return false
+    await progress.waitForSlot(forMs)
+    return progress.isAwaited() && !entry.stale && !ctx.lifecycle.closing
+  })
 }

@@ -32,10 +32,13 @@ export async function storeSuccessor(
   const startedAt = markNow(ctx.clock)
   const handOut = (): void => handOutUncommitted(ctx, entry, rotation, hold, next)
   const late = ctx.clock.setTimeout(handOut, HAND_OUT_AFTER_MS)
+  // Several tries must fit into the time for which others wait before they spend the old token: also when a
+  // connection is dead and nobody has noticed.
+  const answerMs = Math.min(ctx.timings.storeTimeoutMs, hold.timings.settleMs / 2.5)
   entry.inHand = true
   try {
     for (let failures = 1; ; failures++) {
-      const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }))
+      const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }), answerMs)
       const forgotten = asked instanceof EvergrantError ? undefined : lostWrites(asked, hold)
       if (!(asked instanceof EvergrantError) && !forgotten) {
         return await conclude(ctx, entry, rotation, hold, next, asked, elapsedMs(ctx.clock, startedAt))
@@ -44,7 +47,6 @@ export async function storeSuccessor(
       if (ctx.lifecycle.abandoned) return uncommitted(entry)
       // A store that forgot the link before ours gets that one first; then ours fits again.
       if (forgotten && before && isSameLink(before.record, link)) await commitAgain(ctx, before, forgotten)
-      // Several tries must fit into the time for which others wait before they spend the old token.
       const retryMs = Math.min(backoffMs('store', failures, ctx.chance), hold.timings.settleMs / 5)
       await rotation.progress.pause(forgotten ? Math.min(retryMs, 50) : retryMs)
     }

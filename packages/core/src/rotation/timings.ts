@@ -12,6 +12,8 @@ export interface Timings {
   readonly settleMs: number
   /** A lease is not extended beyond this. @defaultValue 60 000 */
   readonly maxHoldMs: number
+  /** A store that has not answered by then counts as away. @defaultValue 5 000 */
+  readonly storeTimeoutMs: number
   /** How long a granted slot of the budget may be used. @defaultValue 200 */
   readonly slotMs: number
   /** Least time between two rotations of one grant that nobody needs for expiry. @defaultValue 60 000 */
@@ -24,6 +26,7 @@ export const defaultTimings: Timings = Object.freeze({
   armedLeaseMs: 20_000,
   settleMs: 5_000,
   maxHoldMs: 60_000,
+  storeTimeoutMs: 5_000,
   slotMs: 200,
   minRotationIntervalMs: 60_000,
 })

@@ -94,9 +94,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     if (held.kind === 'commit') return (await remote.commit(held.request)).status === 'committed'
     // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
     const { record } = await remote.load(held.request)
-    if (record?.state === 'live') return false
-    await remote.save(held.request)
-    return true
+    if (record?.chain === held.request.chain) return false
+    return (await remote.save(held.request)).status === 'saved'
   }
 
   /**
@@ -135,7 +134,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       const held: Held = { kind: 'save', request }
       await holdIfPossible(held)
       const answer = await remote.save(request)
-      markStored(held)
+      if (answer.status === 'saved') markStored(held)
+      else await local.remove(place(request))
       return answer
     },
 
@@ -156,9 +156,11 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       return answer
     },
 
-    async remove(key) {
-      const removed = await remote.remove(key)
-      for (const generation of [0, 1]) await local.remove(place({ ...key, chain: '', generation }))
+    async remove(request) {
+      const removed = await remote.remove(request)
+      // Another chain than the expected one keeps what is in escrow for it.
+      if (!removed.record && request.expectedChain !== undefined) return removed
+      for (const generation of [0, 1]) await local.remove(place({ ...request, chain: '', generation }))
       return removed
     },
 

@@ -15,6 +15,7 @@ import type {
   GrantLink,
   GrantRecord,
   ReleaseOutcome,
+  SaveAnswer,
   SaveRequest,
   Superseded,
 } from './token-store.js'
@@ -65,13 +66,16 @@ export function saveStep(
   grant: StoredGrant | undefined,
   request: SaveRequest,
   nowMs: number,
-): StepResult<GrantRecord> {
-  const { provider, grantId, chain, generation, secret, expiresAtMs, renewAtMs } = request
-  if (grant?.record.chain === chain) return { answer: grant.record }
+): StepResult<SaveAnswer> {
+  const { provider, grantId, chain, generation, secret, expiresAtMs, renewAtMs, expectedChain } = request
+  if (grant?.record.chain === chain) return { answer: { status: 'saved', record: grant.record } }
+  if (expectedChain !== undefined && expectedChain !== (grant?.record.chain ?? null)) {
+    return { answer: grant ? { status: 'superseded', record: grant.record } : { status: 'missing' } }
+  }
   const pair = { secret, expiresAtMs, renewAtMs }
   const link = { provider, grantId, chain, generation }
   const saved = { ...link, ...pair, state: 'live', attempts: [], sends: 0, committedAtMs: nowMs } as const
-  return { answer: saved, next: { record: saved } }
+  return { answer: { status: 'saved', record: saved }, next: { record: saved } }
 }
 
 /** @see {@link TokenStore.acquire} */

@@ -18,6 +18,10 @@ export interface MemoryStoreOptions {
 
 const rowKey = ({ provider, grantId }: GrantKey): string => JSON.stringify([provider, grantId])
 
+/** A claim that came to nothing is due again from its end. */
+const dueSinceMs = ({ record, claimedUntilMs = 0 }: StoredGrant): number =>
+  Math.max(record.renewAtMs ?? 0, claimedUntilMs)
+
 /** Order by UTF-8 bytes, as databases with a binary collation do (UTF-16 order differs for emoji). */
 const utf8 = new TextEncoder()
 function compareUtf8(a: string, b: string): number {
@@ -64,7 +68,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     async save(request) {
       const { answer, nowMs, changed } = apply(request, (grant, at) => saveStep(grant, request, at))
       if (changed) notify(request)
-      return { nowMs, record: answer }
+      return { ...answer, nowMs }
     },
 
     async acquire(request) {
@@ -104,10 +108,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
       return { status: 'replaced' }
     },
 
-    async remove(key) {
+    async remove({ expectedChain, ...key }) {
       const record = grants.get(rowKey(key))?.record
+      if (!record || (expectedChain !== undefined && record.chain !== expectedChain))
+        return { record: undefined }
       grants.delete(rowKey(key))
-      if (record) notify(key)
+      notify(key)
       return { record }
     },
 
@@ -129,7 +135,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
           const renewAtMs = record.provider === provider && record.state === 'live' ? record.renewAtMs : null
           return renewAtMs !== null && renewAtMs <= beforeMs && claimedUntilMs <= nowMs
         })
-        .sort((a, b) => (a.record.renewAtMs ?? 0) - (b.record.renewAtMs ?? 0))
+        .sort((a, b) => dueSinceMs(a) - dueSinceMs(b))
         .slice(0, limit)
       for (const grant of due) grants.set(rowKey(grant.record), { ...grant, claimedUntilMs: nowMs + holdMs })
       return { nowMs, keys: due.map(({ record }) => ({ provider, grantId: record.grantId })) }

@@ -124,6 +124,18 @@ export interface SaveRequest extends GrantKey, TokenPair {
   /** Made by core, so repeating a save whose answer was lost is harmless. */
   readonly chain: string
   readonly generation: 0 | 1
+  /**
+   * The chain that was seen before, `null`: no grant. Nothing is saved when another is stored by now: a save that
+   * arrives late must not undo a newer authorization. Absent: whatever is stored is replaced.
+   */
+  readonly expectedChain?: string | null
+}
+
+export type SaveAnswer = { readonly status: 'saved'; readonly record: GrantRecord } | Superseded
+
+export interface RemoveRequest extends GrantKey {
+  /** Nothing is removed when another chain is stored by now. Absent: whatever is stored is removed. */
+  readonly expectedChain?: string
 }
 
 export interface TakeBudgetRequest {
@@ -173,10 +185,11 @@ export interface TokenStore {
   load(key: GrantKey): Promise<Timed<{ readonly record: GrantRecord | undefined }>>
 
   /**
-   * Stores a new authorization: replaces anything, drops lease and attempts, counts no sends. A chain that is
-   * stored already, at whatever generation, is a repetition: it changes nothing and answers what is stored.
+   * Stores a new authorization: replaces the expected chain (or anything), drops lease and attempts, counts no
+   * sends. A chain that is stored already, at whatever generation, is a repetition: it changes nothing and answers
+   * `saved` with what is stored.
    */
-  save(request: SaveRequest): Promise<Timed<{ readonly record: GrantRecord }>>
+  save(request: SaveRequest): Promise<Timed<SaveAnswer>>
 
   /**
    * Takes the lease of exactly this live link, or extends it for the same attempt. The answer carries the
@@ -212,7 +225,7 @@ export interface TokenStore {
   ): Promise<{ readonly status: 'replaced' | 'changed' | 'missing' }>
 
   /** Removes the grant and returns what was stored last, so that the caller can revoke it. */
-  remove(key: GrantKey): Promise<{ readonly record: GrantRecord | undefined }>
+  remove(request: RemoveRequest): Promise<{ readonly record: GrantRecord | undefined }>
 
   /**
    * Takes one request from the budget that all processes share. No window of `windowMs` ever holds more than
@@ -225,8 +238,9 @@ export interface TokenStore {
   penalize(request: { readonly bucket: string; readonly untilMs: number }): Promise<void>
 
   /**
-   * Live grants whose `renewAtMs` is not after `beforeMs`, earliest first, each claimed for `holdMs`: two
-   * sweepers never get the same rows. A commit or save ends the claim.
+   * Live grants whose `renewAtMs` is not after `beforeMs`, each claimed for `holdMs`: two sweepers never get the
+   * same rows. In the order in which they became due, which for a claim that came to nothing is its end: grants
+   * in trouble do not keep the others waiting. A commit or save ends the claim.
    */
   claimDue(request: {
     readonly provider: string

@@ -10,7 +10,10 @@ export interface TokenEndpointReply {
   readonly members: Readonly<Record<string, unknown>>
   /** The body was whole and in a known format. */
   readonly wellFormed: boolean
+  /** How long the provider asks us to wait before we try again; `undefined`: it does not say. */
   readonly retryAfterMs: number | undefined
+  /** Its limit is used up for this long, by whomever; `undefined`: it is not, or nobody knows until when. */
+  readonly usedUpForMs: number | undefined
 }
 
 type Members = Record<string, unknown>
@@ -47,19 +50,4 @@ function parseJsonObject(text: string): Members | undefined {
   } catch {
     return undefined
   }
-}
-
-/** No provider means longer: a wrong header must not silence a fleet for years. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000
-
-/**
- * RFC 9110 section 10.2.3: seconds, or a date. The only place where its seconds become milliseconds; cut to an
- * hour.
- */
-export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
-  if (header === null) return undefined
-  const text = header.trim()
-  if (/^\d{1,15}$/.test(text)) return Math.min(Number(text) * 1000, LONGEST_RETRY_AFTER_MS)
-  const atMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(atMs) ? undefined : Math.min(Math.max(0, atMs - nowMs), LONGEST_RETRY_AFTER_MS)
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../time/clock.js'
 import { clampTimer } from '../time/patience.js'
-import { parseBody, parseRetryAfter, type TokenEndpointReply } from './parse-reply.js'
+import { parseLimits } from './parse-limits.js'
+import { parseBody, type TokenEndpointReply } from './parse-reply.js'
 import type { PreparedRequest } from './token-request.js'
 
 /** How a request ended. */
@@ -89,8 +90,8 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
     })
     const { text, complete } = await readText(response)
     const { members, wellFormed } = parseBody(text, complete)
-    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), clock.now())
-    return { kind: 'reply', reply: { status: response.status, members, wellFormed, retryAfterMs } }
+    const limits = parseLimits(response.headers, clock.now())
+    return { kind: 'reply', reply: { status: response.status, members, wellFormed, ...limits } }
   } catch (error) {
     over = true
     // The release may be under way: its store step must have ended before anyone acts on the outcome.

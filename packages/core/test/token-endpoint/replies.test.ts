@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { passolution } from '../../src/provider/passolution.js'
 import { classifyReply } from '../../src/token-endpoint/classify-reply.js'
-import { parseBody, parseRetryAfter } from '../../src/token-endpoint/parse-reply.js'
+import { parseLimits, parseRetryAfter } from '../../src/token-endpoint/parse-limits.js'
+import { parseBody } from '../../src/token-endpoint/parse-reply.js'
 import { checkBearer, lifetimeMs, successorPair } from '../../src/token-endpoint/successor.js'
 
 const facts = passolution({ clientId: 'c', clientSecret: 's' })
 
 function meaning(status: number, text: string, complete = true) {
   const { members, wellFormed } = parseBody(text, complete)
-  return classifyReply({ status, members, wellFormed, retryAfterMs: undefined }, facts).kind
+  const limits = { retryAfterMs: undefined, usedUpForMs: undefined }
+  return classifyReply({ status, members, wellFormed, ...limits }, facts).kind
 }
 
 const whole = '{"expires_in":31536000,"access_token":"eyJ.a","refresh_token":"def50200"}'
@@ -125,5 +127,37 @@ describe('checkBearer', () => {
   })
   it('refuses what cannot be sent as a bearer token', () => {
     for (const token_type of ['DPoP', 'mac', '', 7]) expect(() => checkBearer({ token_type })).toThrow()
+  })
+})
+
+describe('parseLimits', () => {
+  const nowMs = Date.parse('2026-11-25T10:00:00Z')
+  const inAMinute = String(nowMs / 1000 + 60)
+  it.each([
+    ['a limit with something left', { 'x-ratelimit-remaining': '1', 'x-ratelimit-reset': '60' }, undefined],
+    ['used up, and no word until when', { 'x-ratelimit-remaining': '0' }, undefined],
+    ['seconds from now', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '60' }, 60_000],
+    ['an instant in seconds', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': inAMinute }, 60_000],
+    ['one in ms', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(nowMs + 60_000) }, 60_000],
+    ['headers without X-', { 'ratelimit-remaining': '0', 'ratelimit-reset': '60' }, 60_000],
+    ['Retry-After alone', { 'x-ratelimit-remaining': '0', 'retry-after': '7' }, 7_000],
+    ['an instant in the past', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1700000000' }, 0],
+    ['centuries', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '99999999999999' }, 3_600_000],
+    ['rubbish', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': 'soon' }, undefined],
+    [
+      'an instant on a clock that is ten minutes ahead',
+      {
+        'x-ratelimit-remaining': '0',
+        'x-ratelimit-reset': String(nowMs / 1000 + 660),
+        date: new Date(nowMs + 600_000).toUTCString(),
+      },
+      60_000,
+    ],
+  ])('%s', (_, headers, usedUpForMs) => {
+    expect(parseLimits(new Headers(headers), nowMs).usedUpForMs).toBe(usedUpForMs)
+  })
+
+  it('takes the reset of a 429 without Retry-After', () => {
+    expect(parseLimits(new Headers({ 'x-ratelimit-reset': '30' }), nowMs).retryAfterMs).toBe(30_000)
   })
 })

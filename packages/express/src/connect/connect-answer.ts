@@ -44,9 +44,17 @@ export function answerOutcome(outcome: ConnectOutcome, req: Request, res: Respon
 
 /** One of our errors as a page or problem details; anything else is the application's to handle. */
 export function answerFailure(error: unknown, req: Request, res: Response, next: NextFunction): void {
-  if (isEvergrantError(error) && !res.headersSent) answer(problemOf(error), undefined, req, res)
-  else next(error)
+  if (!isEvergrantError(error) || res.headersSent) next(error)
+  // Here it is about who asks, not about what is stored.
+  else answer(error.code === 'GRANT_NOT_FOUND' ? NO_SESSION : problemOf(error), undefined, req, res)
 }
+
+const NO_SESSION = problem(
+  401,
+  'connect_without_session',
+  'You are not signed in',
+  'Sign in to this application, then connect the account.',
+)
 
 function answer(what: Problem, returnTo: string | undefined, req: Request, res: Response): void {
   // A mount path may hold a parameter: only what surely stays on this site becomes a link.

@@ -1,28 +1,23 @@
 import {
-  type Agent,
   type ClientRequest,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
+  type ServerResponse,
 } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { type AccessToken, EvergrantError } from '@evergrant/core'
-import type { Target } from './target.js'
+import { onDisconnect } from '../grant/client-disconnect.js'
+import type { ProxySettings } from './proxy-options.js'
 
 export interface ApiCall {
-  readonly target: Target
-  readonly agent: Agent
+  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'idleTimeoutMs'>
   readonly method: string
   readonly path: string
   /** Without host and authorization, which only stand here. */
   readonly headers: readonly string[]
-  readonly token: AccessToken
-  /** Ends the call when nothing moves for so long, milliseconds. */
-  readonly idleTimeoutMs: number
-  /** Ends the call, also when the answer has begun. */
-  readonly signal: AbortSignal
-  /** Writes the body and ends the request. */
-  send(call: ClientRequest): void
+  /** When its client leaves the call ends, also when the answer has begun. */
+  readonly res: ServerResponse
 }
 
 /** Why there is no answer. `timeout`: nothing moved for too long. `stale`: a kept connection turned out to be closed. */
@@ -40,14 +35,19 @@ export class ApiUnreachable extends Error {
  * Sends one request and resolves with the beginning of its answer, whatever the status. Follows no redirect, decodes
  * nothing. When the answer breaks off later, its stream fails.
  *
+ * @param write - Writes the body and ends the request.
  * @throws ApiUnreachable
  * @throws EvergrantError `INVALID_REPLY` when no header can carry the token
- * @throws what the request was destroyed with: `signal.reason`, or an error of `send`
+ * @throws what the request was destroyed with: the client's disconnect, or an error of `write`
  */
-export function callApi(api: ApiCall): Promise<IncomingMessage> {
-  const { target, agent, method, path, token, idleTimeoutMs, signal, send } = api
+export function callApi(
+  api: ApiCall,
+  token: AccessToken,
+  write: (call: ClientRequest) => void,
+): Promise<IncomingMessage> {
+  const { method, path, res } = api
+  const { target, agent, idleTimeoutMs } = api.settings
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted()
     const authorization = `Bearer ${token.reveal()}`
     const headers = ['Host', target.host, ...api.headers, 'Authorization', authorization]
     const options = { ...target.address, agent, method, path, headers, timeout: idleTimeoutMs }
@@ -57,18 +57,21 @@ export function callApi(api: ApiCall): Promise<IncomingMessage> {
       given ??= error
       call.destroy(error)
     }
-    const abort = (): void => end(signal.reason as Error)
-    signal.addEventListener('abort', abort)
+    const listenNoMore = onDisconnect(res, end)
     call.on('timeout', () => end(new ApiUnreachable('timeout')))
     // Protocols that we do not speak: nothing was asked for that 101 could answer.
     call.on('upgrade', (_, socket) => {
       socket.destroy()
       end(new ApiUnreachable('broken'))
     })
-    call.on('response', resolve)
+    let isAnswered = false
+    call.on('response', (answer) => {
+      isAnswered = true
+      resolve(answer)
+    })
     call.on('close', () => {
-      signal.removeEventListener('abort', abort)
-      reject(given ?? new ApiUnreachable('broken'))
+      listenNoMore()
+      if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
       const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
@@ -76,7 +79,7 @@ export function callApi(api: ApiCall): Promise<IncomingMessage> {
         given ?? (error.name === 'BodyTooLarge' ? error : new ApiUnreachable(isStale ? 'stale' : 'broken')),
       )
     })
-    send(call)
+    write(call)
   })
 }
 

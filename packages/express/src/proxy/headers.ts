@@ -93,8 +93,14 @@ export function headersIn(raw: RawHeaders): string[] {
 /** The headers of an answer that the browser gets: none of those above, and none that quotes the token. */
 export function headersOut(raw: RawHeaders, token: string): string[] {
   const dropped = (name: string, value: string): boolean =>
-    NOT_OUT.has(name) || NOT_OUT_PREFIX.test(name) || value.includes(token)
+    NOT_OUT.has(name) || NOT_OUT_PREFIX.test(name) || quotes(value, token)
   return filtered(raw, dropped)
+}
+
+/** Whether the token, as it is or as URLs have it, is part of a header's value. */
+export function quotes(value: string, token: string): boolean {
+  if (value.length < token.length) return false
+  return value.includes(token) || (value.includes('%') && value.includes(encodeURIComponent(token)))
 }
 
 function filtered(raw: RawHeaders, dropped: (name: string, value: string) => boolean): string[] {

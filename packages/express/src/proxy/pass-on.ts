@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { pipeline } from 'node:stream'
 import type { AccessToken, Problem } from '@evergrant/core'
 import type { Response } from 'express'
 import { sendProblem } from '../problem-response.js'
-import { cacheControlOut, headersOut } from './headers.js'
+import { cacheControlOut, headersOut, quotes } from './headers.js'
 import { proxyProblems } from './proxy-problems.js'
 import type { Target } from './target.js'
 
@@ -18,12 +17,20 @@ export interface AnsweredCall {
 /** Gives an answer of the API to the browser, as it comes; trailers are dropped. */
 export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Response): void {
   const { statusCode = 0, headers } = answer
+  const token = call.token.reveal()
   const ownLocation = (location: string | undefined): string | undefined =>
-    location === undefined ? undefined : call.target.locationFor(location, call.path, call.mountPath)
+    location === undefined || quotes(location, token)
+      ? undefined
+      : call.target.locationFor(location, call.path, call.mountPath)
   const location = ownLocation(headers.location)
   const contentLocation = ownLocation(headers['content-location'])
   const isRedirect = statusCode >= 300 && statusCode < 400 && headers.location !== undefined
   const coding = headers['transfer-encoding']
+  // Somebody else (a timeout of the application) was faster.
+  if (res.headersSent) {
+    discard(answer)
+    return
+  }
   let unusable: Problem | undefined
   if (isRedirect && location === undefined) unusable = proxyProblems.redirect
   // Coded in a way that was not asked for: without that header it would be garbage. Or a status that HTTP has not.
@@ -35,19 +42,36 @@ export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Respons
     return
   }
 
-  const kept = headersOut(answer.rawHeaders, call.token.reveal())
+  const kept = headersOut(answer.rawHeaders, token)
   if (location !== undefined) kept.push('Location', location)
   if (contentLocation !== undefined) kept.push('Content-Location', contentLocation)
   kept.push('Cache-Control', cacheControlOut(headers['cache-control']))
   // An answer of the API is data, not a page of our site: opened as one it may do nothing here.
   kept.push('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
   kept.push('X-Content-Type-Options', 'nosniff')
-  // One by one: `writeHead` keeps only the last of a repeated header when the application has set some before.
-  for (let i = 0; i < kept.length; i += 2) res.removeHeader(kept[i]!)
-  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
+  // The same browser may be somebody else's later.
+  kept.push('Vary', 'Cookie')
+  setHeaders(kept, res)
   res.writeHead(statusCode)
-  // Whichever side breaks off, the other is closed too.
-  pipeline(answer, res, () => {})
+  // A part must not look like the whole. When it is the client that leaves, the call is broken off elsewhere.
+  answer.on('error', () => res.destroy())
+  answer.on('close', () => {
+    if (!answer.complete) res.destroy()
+  })
+  answer.pipe(res)
+}
+
+/**
+ * Beside those that the application has set; where both have one, the answer's counts. One by one: `writeHead` keeps
+ * only the last of a repeated header when some were set before.
+ */
+function setHeaders(kept: readonly string[], res: Response): void {
+  const before = res.getHeaderNames()
+  for (let i = 0; i < kept.length; i += 2) {
+    const name = kept[i]!.toLowerCase()
+    if (before.includes(name) && name !== 'vary') res.removeHeader(name)
+  }
+  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
 }
 
 /** A short answer that nobody wants is read, to keep its connection; a long one is cut off. */

@@ -11,6 +11,8 @@ const MAX_LAYERS = 5
  */
 export function isPlainPath(path: string): boolean {
   if (!/^\/(?!\/)[!-~]*$/.test(path) || /[\\#?]/.test(path)) return false
+  // Most paths: nothing to decode, and no segment that begins with a dot.
+  if (!path.includes('%') && !path.includes('/.')) return true
   let text = path
   for (let layer = 0; layer <= MAX_LAYERS; layer++) {
     if (hasStep(text)) return false

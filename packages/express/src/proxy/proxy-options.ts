@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { TokenManager } from '@evergrant/core'
 import { checkOrigins, checkTokens, checkWhole, optionError } from '../check-options.js'
 import { checkGrantId, type GrantIdOption } from '../grant/grant-of-request.js'
+import { type ConnectUrl, checkConnectUrl } from '../problem-response.js'
 import { createTarget, type Target } from './target.js'
 
 export interface TokenProxyOptions {
@@ -22,6 +23,8 @@ export interface TokenProxyOptions {
   readonly allowedOrigins?: readonly string[] | undefined
   /** A header that every request must have, such as `x-requested-with`: no form and no link can send it. */
   readonly requiredHeader?: string | undefined
+  /** Where a user connects (again), named in answers with status 401 of ours as `connect`. */
+  readonly connectUrl?: ConnectUrl | undefined
   /** Keeps the connections to the API. @defaultValue one of our own that keeps them alive */
   readonly agent?: HttpAgent | undefined
   /** Accepts a target without TLS outside loopback: every token travels in the open. */
@@ -38,6 +41,7 @@ export interface ProxySettings {
   readonly idleTimeoutMs: number
   readonly origins: ReadonlySet<string>
   readonly requiredHeader: string | undefined
+  readonly connectUrl: ConnectUrl | undefined
   readonly agent: HttpAgent
 }
 
@@ -45,7 +49,7 @@ const MAX_TIMER_MS = 2_147_483_647
 
 /** Checks everything once and copies it. */
 export function proxySettings(options: TokenProxyOptions): ProxySettings {
-  const { tokens, grantId, requiredHeader, agent, timeoutMs, allowedOrigins = [] } = options
+  const { tokens, grantId, requiredHeader, connectUrl, agent, timeoutMs, allowedOrigins = [] } = options
   const { bufferLimitBytes = 262_144, maxBodyBytes = 104_857_600, idleTimeoutMs = 60_000 } = options
   checkTokens(tokens)
   checkGrantId(grantId)
@@ -57,10 +61,13 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
   if (requiredHeader !== undefined && !isHeaderName(requiredHeader)) {
     throw optionError('requiredHeader', 'must be the name of a header')
   }
+  checkConnectUrl(connectUrl)
   if (agent !== undefined && typeof agent.createConnection !== 'function') {
     throw optionError('agent', 'must be an Agent of node:http or node:https')
   }
-  const ownAgent = (): HttpAgent => new (target.secure ? HttpsAgent : HttpAgent)({ keepAlive: true })
+  // With the timeout of each request set here already, Node need not set it for each.
+  const agentOptions = { keepAlive: true, timeout: idleTimeoutMs }
+  const ownAgent = (): HttpAgent => new (target.secure ? HttpsAgent : HttpAgent)(agentOptions)
   return {
     tokens,
     grantId,
@@ -71,6 +78,7 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
     idleTimeoutMs,
     origins: checkOrigins('allowedOrigins', allowedOrigins),
     requiredHeader: requiredHeader?.toLowerCase(),
+    connectUrl,
     agent: agent ?? ownAgent(),
   }
 }

@@ -1,4 +1,5 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { onDisconnect } from '../grant/client-disconnect.js'
 
 /**
  * What a request brings. `whole`: all of it is here, and can be sent again. `stream`: more than the buffer takes; the
@@ -24,21 +25,21 @@ export function framingOf(body: RequestBody): string[] {
  * Reads until the end or until there is more than `bufferBytes`; a body whose announced length is more is not touched.
  *
  * @throws BodyTooLarge when the announced length is more than `maxBytes`
- * @throws `signal.reason` when the client leaves
+ * @throws the client's disconnect
  */
 export function readBody(
   req: IncomingMessage,
   limits: { readonly bufferBytes: number; readonly maxBytes: number },
-  signal: AbortSignal,
+  res: ServerResponse,
 ): RequestBody | Promise<RequestBody> {
   const { 'content-length': announced, 'transfer-encoding': encoding } = req.headers
   if (announced === undefined && encoding === undefined) return { kind: 'none' }
-  const lengthBytes = announced === undefined ? undefined : Number(announced)
+  // With both, which Node takes only when told to be lenient, the chunks count.
+  const lengthBytes = encoding === undefined ? Number(announced) : undefined
   if (lengthBytes !== undefined && lengthBytes > limits.maxBytes) throw new BodyTooLarge()
   if (lengthBytes !== undefined && lengthBytes > limits.bufferBytes) {
     return { kind: 'stream', head: Buffer.alloc(0), lengthBytes }
   }
-  signal.throwIfAborted()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -54,16 +55,16 @@ export function readBody(
       done()
       resolve({ kind: 'whole', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) })
     }
-    const onAbort = (): void => {
-      done()
-      reject(signal.reason as Error)
-    }
+    let listenNoMore = (): void => {}
     function done(): void {
       req.off('data', onData).off('end', onEnd)
-      signal.removeEventListener('abort', onAbort)
+      listenNoMore()
     }
     req.on('data', onData).on('end', onEnd)
-    signal.addEventListener('abort', onAbort)
+    listenNoMore = onDisconnect(res, (reason) => {
+      done()
+      reject(reason)
+    })
   })
 }
 
@@ -86,14 +87,17 @@ export function sendBody(
     if (!call.write(chunk)) req.pause()
   }
   const onEnd = (): void => void call.end()
-  const onDrain = (): void => void req.resume()
-  call.on('drain', onDrain)
+  // When the answer is complete already, Node tells of a client that leaves nowhere else.
+  const onClose = (): void => {
+    if (!req.complete) call.destroy()
+  }
+  call.on('drain', () => req.resume())
   call.once('close', () => {
-    req.off('data', onData).off('end', onEnd)
+    req.off('data', onData).off('end', onEnd).socket.off('close', onClose)
     // What is left is read and dropped, so that the client can hear the answer.
     req.resume()
   })
-  req.on('data', onData).on('end', onEnd)
+  req.on('data', onData).on('end', onEnd).socket.on('close', onClose)
   if (size > maxBytes) call.destroy(new BodyTooLarge())
   else if (size === 0 || call.write(body.head)) req.resume()
 }

@@ -1,16 +1,16 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { type AccessToken, isEvergrantError, problemOf } from '@evergrant/core'
+import { type AccessToken, isEvergrantError } from '@evergrant/core'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { isCrossSite } from '../cross-site.js'
 import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
 import { grantIdOf } from '../grant/grant-of-request.js'
-import { sendProblem } from '../problem-response.js'
-import { ApiUnreachable, callApi } from './call-api.js'
+import { answerProblem, sendProblem } from '../problem-response.js'
+import { type ApiCall, ApiUnreachable, callApi } from './call-api.js'
 import { headersIn } from './headers.js'
 import { discard, passOn } from './pass-on.js'
 import { type ProxySettings, proxySettings, type TokenProxyOptions } from './proxy-options.js'
 import { proxyProblems } from './proxy-problems.js'
-import { BodyTooLarge, framingOf, type RequestBody, readBody, sendBody } from './request-body.js'
+import { BodyTooLarge, framingOf, readBody, sendBody } from './request-body.js'
 
 export type { TokenProxyOptions } from './proxy-options.js'
 
@@ -65,7 +65,7 @@ export function tokenProxy(options: TokenProxyOptions): RequestHandler {
   return (req, res, next) => {
     const path = admit(settings, req, res)
     if (path === undefined) return
-    pass(settings, path, req, res).catch((error: unknown) => fail(error, res, next))
+    pass(settings, path, req, res).catch((error: unknown) => fail(error, settings, req, res, next))
   }
 }
 
@@ -89,20 +89,25 @@ function admit(settings: ProxySettings, req: Request, res: Response): string | u
 }
 
 async function pass(settings: ProxySettings, path: string, req: Request, res: Response): Promise<void> {
-  const { tokens, grantId, timeoutMs } = settings
-  const signal = disconnectSignal(res)
-  const wait = { signal, timeoutMs }
+  const { tokens, grantId, timeoutMs, target } = settings
+  const wait = {
+    timeoutMs,
+    // A fresh token needs no wait, and so no signal.
+    get signal() {
+      return disconnectSignal(res)
+    },
+  }
   if (req.readableDidRead) throw new TypeError('tokenProxy must be mounted before whatever reads bodies')
-  const body = await readBody(req, settings, signal)
+  const body = await readBody(req, settings, res)
   const first = await tokens.getAccessToken(await grantIdOf(grantId, req), wait)
-  const headers = [...headersIn(req.rawHeaders), ...framingOf(body)]
-  const send = (token: AccessToken): Promise<IncomingMessage> =>
-    sendWith({ settings, path, headers, body, token, signal, req })
-
+  const headers = headersIn(req.rawHeaders)
+  headers.push(...framingOf(body))
+  const call = { settings, method: req.method, path, headers, res, mayRepeat: body.kind !== 'stream' }
+  const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
   const give = (answer: IncomingMessage, token: AccessToken): void =>
-    passOn(answer, { token, path, target: settings.target, mountPath: req.baseUrl }, res)
+    passOn(answer, { token, path, target, mountPath: req.baseUrl }, res)
 
-  const answer = await send(first)
+  const answer = await send(call, first, write)
   if (answer.statusCode !== 401) return give(answer, first)
   let next: AccessToken | undefined
   try {
@@ -118,47 +123,46 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
     return sendProblem(res, proxyProblems.tokenRejected)
   }
   discard(answer)
-  return give(await send(next), next)
+  return give(await send(call, next, write), next)
 }
 
-interface Sending {
-  readonly settings: ProxySettings
-  readonly path: string
-  readonly headers: readonly string[]
-  readonly body: RequestBody
-  readonly token: AccessToken
-  readonly signal: AbortSignal
-  readonly req: Request
+interface Sending extends Omit<ApiCall, 'token'> {
+  /** Whether the body can be sent again. */
+  readonly mayRepeat: boolean
 }
 
-async function sendWith(sending: Sending): Promise<IncomingMessage> {
-  const { settings, body, req, ...parts } = sending
-  const { target, agent, idleTimeoutMs, maxBytes } = settings
-  const { method } = req
-  const send = (call: ClientRequest): void => sendBody(req, body, call, maxBytes)
-  const api = { ...parts, target, agent, method, idleTimeoutMs, send }
+async function send(
+  call: Sending,
+  token: AccessToken,
+  write: (request: ClientRequest) => void,
+): Promise<IncomingMessage> {
   try {
-    return await callApi(api)
+    return await callApi(call, token, write)
   } catch (error) {
     // The API closed a kept connection just when we took it. What changes something may have been done.
     const isStale = error instanceof ApiUnreachable && error.why === 'stale'
-    if (isStale && SAFE.has(method) && body.kind !== 'stream') return callApi(api)
+    if (isStale && call.mayRepeat && SAFE.has(call.method)) return callApi(call, token, write)
     throw error
   }
 }
 
-function fail(error: unknown, res: Response, next: NextFunction): void {
-  if (isDisconnect(error, res)) return
-  if (res.headersSent) {
-    res.destroy()
-  } else if (error instanceof BodyTooLarge) {
+function fail(
+  error: unknown,
+  { connectUrl }: ProxySettings,
+  req: Request,
+  res: Response,
+  next: NextFunction,
+): void {
+  // Nobody is left to answer, or somebody else (a timeout of the application) has answered.
+  if (isDisconnect(error, res) || res.headersSent) return
+  if (error instanceof BodyTooLarge) {
     // Whoever sends too much is not listened to until the end.
     res.setHeader('Connection', 'close')
     sendProblem(res, proxyProblems.bodyTooLarge)
   } else if (error instanceof ApiUnreachable) {
     sendProblem(res, error.why === 'timeout' ? proxyProblems.timeout : proxyProblems.unreachable)
   } else if (isEvergrantError(error)) {
-    sendProblem(res, problemOf(error))
+    answerProblem(error, connectUrl, req, res)
   } else {
     next(error)
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
 import { get, sendRaw, serve, startApi, startRawApi, startWorld, versions } from '../world.js'
@@ -47,6 +47,26 @@ describe.each(versions)('through %s', (_, express) => {
     }
     expect(api.seen).toEqual([])
     expect(errors).toEqual([])
+  })
+
+  it('a client that leaves a long body when the answer is complete already: the API sees no end of it', async () => {
+    const api = express()
+    let arrived: IncomingMessage | undefined
+    api.use((req, res) => {
+      arrived = req
+      res.end('early')
+    })
+    const { origin } = await proxied(await serve(api, { keepAliveTimeout: 60_000 }), { bufferLimitBytes: 10 })
+    const call = request(`${origin}/proxy/a`, { method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
+    call.on('error', () => {})
+    call.write('x'.repeat(100))
+    const [answer] = (await once(call, 'response')) as [IncomingMessage]
+    answer.resume()
+    await once(answer, 'end')
+    const closed = closing(arrived!.socket)
+    call.destroy()
+    await closed
+    expect(arrived!.complete).toBe(false)
   })
 
   it('a client that leaves while its token is waited for: the rotation goes on, nothing is sent', async () => {
@@ -177,6 +197,27 @@ describe.each(versions)('through %s', (_, express) => {
     )
     expect(endless).toMatch(/^HTTP\/1\.1 413 /)
     expect(api.seen).toEqual([])
+  })
+
+  it('an application that answers for itself meanwhile is not interfered with', async () => {
+    const { tokens, server } = await startWorld()
+    const app = express()
+    const errors: unknown[] = []
+    app.use((req, res, next) => {
+      res.once('close', () => gate.open())
+      next()
+      if (req.query.late) res.status(503).end('too late')
+    })
+    app.use(tokenProxy({ tokens, grantId: 'agency', target: `${server.origin}/api` }))
+    app.use((error: unknown, _req: unknown, _res: unknown, _next: unknown) => void errors.push(error))
+    const origin = await serve(app)
+    const gate = server.gate({ path: 'api' })
+    const late = await get(`${origin}/a?late=1`)
+    expect(late).toMatchObject({ status: 503, text: 'too late' })
+    expect(await get(`${origin}/b`)).toMatchObject({ status: 200 })
+    await tokens.close()
+    expect(await get(`${origin}/c?late=1`)).toMatchObject({ status: 503, text: 'too late' })
+    expect(errors).toEqual([])
   })
 
   it('a slow reader slows the API down', async () => {

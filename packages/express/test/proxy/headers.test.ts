@@ -99,6 +99,30 @@ describe.each(versions)('through %s', (_, express) => {
       expect([name, headers[name]]).toEqual([name, undefined])
   })
 
+  it('a redirect that quotes the token is refused', async () => {
+    const api = await startApi((res, { headers }) => {
+      const token = encodeURIComponent(String(headers.authorization).slice(7))
+      res.writeHead(302, { location: `/next?access_token=${token}` }).end()
+    })
+    const { tokens } = await startWorld({ api: api.origin })
+    const app = express()
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api.origin }))
+    expect(await get(`${await serve(app)}/proxy/a`)).toMatchObject({ status: 502 })
+  })
+
+  it('what the answer varies by is told by the API, the application and us', async () => {
+    const api = await startApi((res) => res.writeHead(200, { vary: 'Accept' }).end())
+    const { tokens } = await startWorld({ api: api.origin })
+    const app = express()
+    app.use((_req, res, next) => {
+      res.setHeader('Vary', 'Origin')
+      next()
+    })
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api.origin }))
+    const { headers } = await get(`${await serve(app)}/proxy/a`)
+    expect(headers.vary).toBe('Origin, Accept, Cookie')
+  })
+
   it('a header that quotes the token is dropped', async () => {
     const api = await startApi((res, { headers }) => {
       res.writeHead(200, { 'x-debug': `got ${headers.authorization}`, 'x-kept': '1' }).end()

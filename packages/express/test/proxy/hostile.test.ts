@@ -59,6 +59,18 @@ describe.each(versions)('through %s', (_, express) => {
     })
   })
 
+  it('two framings that a lenient server lets in become one', async () => {
+    const api = await startApi()
+    const { tokens } = await startWorld({ api: api.origin })
+    const app = express()
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api.origin, bufferLimitBytes: 10 }))
+    const origin = await serve(app, { insecureHTTPParser: true })
+    const head = 'POST /proxy/a HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\nTransfer-Encoding: chunked\r\n'
+    for (const body of ['3\r\nabc\r\n0\r\n\r\n', '14\r\n01234567890123456789\r\n0\r\n\r\n'])
+      await sendRaw(origin, `${head}Connection: close\r\n\r\n${body}`)
+    expect(api.seen.map(({ body }) => body.toString())).toEqual(['abc', '01234567890123456789'])
+  })
+
   it('trailers go nowhere', async () => {
     const api = await startApi((res) => {
       res.writeHead(200, { trailer: 'X-End' })

@@ -95,7 +95,7 @@ describe.each(versions)('through %s', (_, express) => {
       res.writeHead(200, { 'content-encoding': 'gzip', vary: 'accept-encoding' }).end(packed)
     })
     const response = await fetch(`${origin}/proxy/a`)
-    expect(response.headers.get('vary')).toBe('accept-encoding')
+    expect(response.headers.get('vary')).toBe('accept-encoding, Cookie')
     expect(await response.text()).toBe('hello')
   })
 
@@ -148,13 +148,19 @@ describe.each(versions)('through %s', (_, express) => {
   })
 
   it('a request without a grant is told to connect', async () => {
-    const { origin } = await proxied(express, undefined, { grantId: async () => undefined })
+    const { origin } = await proxied(express, undefined, {
+      grantId: async () => undefined,
+      connectUrl: ({ originalUrl }) => `/connect?returnTo=${originalUrl}`,
+    })
     const answer = await get(`${origin}/proxy/a`)
     expect(answer).toMatchObject({
       status: 401,
       headers: { 'content-type': 'application/problem+json; charset=utf-8' },
     })
-    expect(JSON.parse(answer.text)).toMatchObject({ code: 'grant_not_found' })
+    expect(JSON.parse(answer.text)).toMatchObject({
+      code: 'grant_not_found',
+      connect: '/connect?returnTo=/proxy/a',
+    })
   })
 
   it('an error of grantId goes to the application', async () => {

@@ -21,7 +21,7 @@ redis.call('HDEL', grant, 'lease', 'lease_until', 'lease_since')
 redis.call('ZADD', dead, 0, id)
 redis.call('ZREM', live, id)
 redis.call('ZREM', due, id)
-unclaim(id)
+redis.call('ZREM', claimed, id)
 publish(channel, message)
 return {'failed', text(now)}
 `,

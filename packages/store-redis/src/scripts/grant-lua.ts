@@ -38,18 +38,14 @@ local running = lease and lease_until and lease_until > now
 local function publish(channel, message) redis.pcall('PUBLISH', channel, message) end
 `
 
-/** What the steps that change the indexes share. `KEYS[2..6]`: live, dead, due, claimed, held (see keys.ts). */
+/** What the steps that change the indexes share. `KEYS[2..5]`: live, dead, due, claimed (see keys.ts). */
 export const indexLua = `
-local live, dead, due, claimed, held = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local live, dead, due, claimed = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-local function unclaim(id)
-  redis.call('ZREM', claimed, id)
-  redis.call('HDEL', held, id)
-end
 local function index_live(id, renew)
   redis.call('ZADD', live, 0, id)
   redis.call('ZREM', dead, id)
   if renew == '' then redis.call('ZREM', due, id) else redis.call('ZADD', due, renew, id) end
-  unclaim(id)
+  redis.call('ZREM', claimed, id)
 end
 `

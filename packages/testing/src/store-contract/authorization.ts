@@ -13,9 +13,8 @@ export const authorizationChecks: ContractChecks = {
 
   'save: stores a live link without attempts and answers it as load does': async ({ store, stored }) => {
     const request = { ...someKey, chain: 'chain-1', generation: 1, ...pairOf('secret-1') } as const
-    const { record, nowMs } = await store.save(request)
+    const { nowMs } = await store.save(request)
     const expected = { ...request, state: 'live', attempts: [], sends: 0, committedAtMs: nowMs }
-    assert.deepEqual({ ...record }, expected)
     assert.deepEqual({ ...(await stored(someKey)) }, expected)
   },
 
@@ -58,9 +57,60 @@ export const authorizationChecks: ContractChecks = {
     const link = await world.saved()
     await world.store.commit({ ...link, attempt: 'attempt-1', next: pairOf('secret-2') })
     const request = { ...link, generation: 1, ...pairOf('secret-1') } as const
-    const { record } = await world.store.save(request)
-    assert.deepEqual([record.generation, record.secret], [2, 'secret-2'])
+    const answer = await world.store.save({ ...request, expectedChain: 'chain-0' })
+    assert.equal(answer.status, 'saved')
+    assert.deepEqual([answer.record.generation, answer.record.secret], [2, 'secret-2'])
     assert.equal((await world.stored(link)).secret, 'secret-2')
+  },
+
+  'save: answers what it stored': async ({ store, stored }) => {
+    const request = { ...someKey, chain: 'chain-1', generation: 1, ...pairOf('secret-1') } as const
+    const answer = await store.save({ ...request, expectedChain: null })
+    assert.equal(answer.status, 'saved')
+    assert.deepEqual({ ...answer.record }, { ...(await stored(someKey)) })
+  },
+
+  'save: that expects another chain, or none, changes nothing': async (world) => {
+    const request = { ...someKey, chain: 'late', generation: 1, ...pairOf('late') } as const
+    assert.equal((await world.store.save({ ...request, expectedChain: 'chain-1' })).status, 'missing')
+    assert.equal((await world.store.load(someKey)).record, undefined)
+    const link = await world.saved({ chain: 'chain-2' })
+    await world.armed(link, 'attempt-1')
+    const before = await world.stored(link)
+    for (const expectedChain of ['chain-1', null]) {
+      const answer = await world.store.save({ ...request, expectedChain })
+      assert.equal(answer.status, 'superseded')
+      assert.deepEqual({ ...answer.record }, { ...before })
+    }
+    assert.deepEqual({ ...(await world.stored(link)) }, { ...before })
+    assert.equal((await world.acquire(link, 'attempt-2')).status, 'busy')
+  },
+
+  'save: replaces the chain that it expects at any generation, live or dead': async (world) => {
+    const link = await world.saved()
+    await world.store.commit({ ...link, attempt: 'attempt-1', next: pairOf('secret-2') })
+    const rotated = { ...link, generation: 2 }
+    await world.acquire(rotated, 'attempt-2')
+    await world.store.fail({ ...rotated, attempt: 'attempt-2', reason: 'invalid_grant' })
+    await world.saved({ chain: 'chain-2', expectedChain: 'chain-1', secret: 'secret-3' })
+    const record = await world.stored(link)
+    assert.deepEqual([record.chain, record.state, record.secret], ['chain-2', 'live', 'secret-3'])
+  },
+
+  'save: of many that expect the same, exactly one is stored': async (world) => {
+    await world.saved()
+    const second = await world.second()
+    const saves = Array.from({ length: 8 }, (_, i) =>
+      (i % 2 ? second : world.store).save({
+        ...someKey,
+        chain: `new-${i}`,
+        generation: 1,
+        expectedChain: 'chain-1',
+        ...pairOf(`secret-${i}`),
+      }),
+    )
+    const answers = await Promise.all(saves)
+    assert.equal(answers.filter(({ status }) => status === 'saved').length, 1)
   },
 
   'save: keeps null and far instants as they are': async ({ saved, stored }) => {

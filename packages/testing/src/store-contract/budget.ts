@@ -192,4 +192,14 @@ export const budgetChecks: ContractChecks = {
     const answer = await take(world.store)
     assert.equal(answer.status === 'wait' && answer.untilMs, nowMs + 2 * long)
   },
+
+  'takeBudget: says when to look again also where the reserve leaves nothing': async (world) => {
+    const background = { ...still, limit: 1, reserve: 1, priority: 'background' } as const
+    const [empty, full] = [await take(world.store, background), await take(world.store, still)]
+    assert.equal(full.status, 'granted')
+    for (const answer of [empty, await take(world.store, background)]) {
+      assert.ok(answer.status === 'wait')
+      assert.ok(answer.untilMs > answer.nowMs && answer.untilMs <= answer.nowMs + long + base.slotMs)
+    }
+  },
 }

@@ -111,4 +111,20 @@ export const commitChecks: ContractChecks = {
     assert.equal(answer.status, 'missing')
     assert.equal((await world.store.load(someKey)).record, undefined)
   },
+
+  'commit: repeated is committed whatever was done with the new link since': async (world) => {
+    const link = await world.saved({ renewAtMs: 1 })
+    const request = { ...link, attempt: 'attempt-1', next: pairOf('secret-2', { renewAtMs: 1 }) }
+    await world.store.commit(request)
+    const next = { ...link, generation: link.generation + 1 }
+    await world.acquire(next, 'attempt-2')
+    await world.store.release({ ...next, attempt: 'attempt-2', outcome: 'not-sent' })
+    await world.armed(next, 'attempt-3')
+    await world.store.release({ ...next, attempt: 'attempt-3', outcome: 'lost' })
+    await world.store.replaceSecret({ ...next, from: 'secret-2', to: 'sealed' })
+    await world.store.claimDue({ provider: link.provider, beforeMs: 1, limit: 1, holdMs: 1 })
+    const answer = await world.store.commit(request)
+    assert.equal(answer.status, 'committed')
+    assert.deepEqual([answer.record.generation, answer.record.secret], [2, 'sealed'])
+  },
 }

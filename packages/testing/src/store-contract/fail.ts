@@ -63,4 +63,14 @@ export const failChecks: ContractChecks = {
     assert.equal((await fail(world, { ...link, generation: 2 })).status, 'superseded')
     assert.equal((await world.stored(link)).state, 'live')
   },
+
+  'fail: keeps the attempts of others': async (world) => {
+    const link = await world.saved()
+    await world.armed(link, 'attempt-1', brief * 3)
+    await world.pass(brief * 3)
+    await world.armed(link, 'attempt-2')
+    assert.equal((await fail(world, link, 'attempt-2')).status, 'failed')
+    const attempts = (await world.stored(link)).attempts.map(({ id, state }) => `${id} ${state}`)
+    assert.deepEqual(attempts, ['attempt-1 open'])
+  },
 }

@@ -38,6 +38,17 @@ export const removalChecks: ContractChecks = {
     assert.equal((await world.store.load(link)).record, undefined)
   },
 
+  'remove: that expects another chain removes nothing': async (world) => {
+    const link = await world.saved({ chain: 'chain-2' })
+    const { provider, grantId } = link
+    const late = await world.store.remove({ provider, grantId, expectedChain: 'chain-1' })
+    assert.equal(late.record, undefined)
+    assert.equal((await world.stored(link)).chain, 'chain-2')
+    const meant = await world.store.remove({ provider, grantId, expectedChain: 'chain-2' })
+    assert.equal(meant.record?.chain, 'chain-2')
+    assert.equal((await world.store.load(link)).record, undefined)
+  },
+
   'remove: leaves no lease behind for the next authorization': async (world) => {
     const old = await world.saved()
     await world.armed(old, 'attempt-1')

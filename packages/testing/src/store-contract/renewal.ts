@@ -60,6 +60,14 @@ export const renewalChecks: ContractChecks = {
     assert.deepEqual(await claim(world.store), [])
   },
 
+  'claimDue: who was claimed in vain comes after those who have waited': async (world) => {
+    await saveDue(world, { a: 1, b: 2, c: 500 })
+    assert.deepEqual(await claim(world.store, { holdMs: brief, limit: 2 }), ['a', 'b'])
+    await world.pass(brief)
+    assert.deepEqual(await claim(world.store, { limit: 1 }), ['c'])
+    assert.deepEqual((await claim(world.store)).sort(), ['a', 'b'])
+  },
+
   'claimDue: a commit ends the claim, and its renewAtMs counts': async (world) => {
     const link = await world.saved({ renewAtMs: 1 })
     assert.equal((await claim(world.store)).length, 1)

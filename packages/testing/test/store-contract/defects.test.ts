@@ -86,11 +86,82 @@ const defects: Readonly<Record<string, readonly [Defect, string]>> = {
   'a repeated save starts again': [
     (sound) => ({
       async save(request) {
-        await sound.remove(request)
-        return sound.save(request)
+        const { provider, grantId } = request
+        await sound.remove({ provider, grantId })
+        return sound.save({ ...request, expectedChain: null })
       },
     }),
     'save: repeated after a rotation does not bring the spent token back',
+  ],
+  'save does not look at what it expects': [
+    (sound) => ({
+      save: ({ expectedChain: _, ...request }) => sound.save(request),
+    }),
+    'save: that expects another chain, or none, changes nothing',
+  ],
+  'remove does not look at what it expects': [
+    (sound) => ({
+      remove: ({ expectedChain: _, ...key }) => sound.remove(key),
+    }),
+    'remove: that expects another chain removes nothing',
+  ],
+  'release forgets who committed': [
+    (sound) => {
+      let released = false
+      return {
+        async release(request) {
+          await sound.release(request)
+          released = true
+        },
+        async commit(request) {
+          const answer = await sound.commit(request)
+          const repeated = answer.status === 'committed' && released
+          return repeated ? { ...answer, status: 'superseded' } : answer
+        },
+      }
+    },
+    'commit: repeated is committed whatever was done with the new link since',
+  ],
+  'fail forgets the attempts of others': [
+    (sound) => {
+      let failed = false
+      return {
+        async fail(request) {
+          const answer = await sound.fail(request)
+          failed ||= answer.status === 'failed'
+          return answer
+        },
+        async load(key) {
+          const { record, nowMs } = await sound.load(key)
+          return { record: record && failed ? { ...record, attempts: [] } : record, nowMs }
+        },
+      }
+    },
+    'fail: keeps the attempts of others',
+  ],
+  'a wait for the reserve never ends': [
+    (sound) => ({
+      async takeBudget(request) {
+        const answer = await sound.takeBudget(request)
+        const never = answer.status === 'wait' && request.reserve >= request.limit
+        return never ? { ...answer, untilMs: Number.POSITIVE_INFINITY } : answer
+      },
+    }),
+    'takeBudget: says when to look again also where the reserve leaves nothing',
+  ],
+  'a claim that came to nothing goes first again': [
+    (sound) => ({
+      async claimDue(request) {
+        const { records } = await sound.list({ provider: request.provider, limit: 100 })
+        const earliest = records
+          .toSorted((a, b) => Number(a.renewAtMs) - Number(b.renewAtMs))
+          .slice(0, request.limit)
+          .map(({ grantId }) => grantId)
+        const { keys, nowMs } = await sound.claimDue({ ...request, limit: 100 })
+        return { keys: keys.filter(({ grantId }) => earliest.includes(grantId)), nowMs }
+      },
+    }),
+    'claimDue: who was claimed in vain comes after those who have waited',
   ],
   'remove leaves the row behind': [
     (sound) => ({
