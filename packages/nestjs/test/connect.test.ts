@@ -176,13 +176,36 @@ describe.each(platformNames)('connect routes on %s', (platform) => {
     expect(await elsewhere.status('agency')).toMatchObject({ state: 'live' })
   })
 
-  it('begin and disconnect for nobody: 401 as the filter has it', async () => {
+  it('begin and disconnect for nobody: 401 that says to sign in, not to connect', async () => {
     const { url, logged } = await start(platform)
     const { go } = browser(url, '')
     for (const response of [await go('/connect'), await go('/connect/disconnect', { method: 'POST' })]) {
-      expect(await response.json()).toMatchObject({ status: 401, code: 'grant_not_found' })
+      const answer = await response.json()
+      expect(answer).toMatchObject({ status: 401, code: 'connect_without_session' })
+      expect(answer).not.toHaveProperty('connect')
     }
+    const page = await go('/connect', { headers: html })
+    expect([page.status, await page.text()]).toEqual([401, expect.not.stringContaining('href')])
     expect(logged()).toBe('')
+  })
+
+  it('say when to try again', async () => {
+    const { url, consent, server } = await start(platform)
+    const { go } = browser(url)
+    const back = await consent((await go('/connect')).headers.get('location'))
+    server.faults.add({ kind: 'throttled', retryAfterMs: 90_000, retryAfterFormat: 'seconds' })
+    const page = await go(back, { headers: html })
+    expect(page.status).toBe(503)
+    expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(60)
+  })
+
+  it('make no link of an address that is not plainly theirs', async () => {
+    const { url } = await start(platform, { path: ':tenant/connect' })
+    const { go } = browser(url)
+    const strange = await go('/%2F%2Fevil.example/connect/callback', { headers: html })
+    expect([strange.status, await strange.text()]).toEqual([400, expect.not.stringContaining('href')])
+    expect(await (await go('/%2F%2Fevil.example/connect/callback')).json()).not.toHaveProperty('connect')
+    expect(await (await go('/acme/connect/callback')).json()).toMatchObject({ connect: '/acme/connect' })
   })
 
   it.each([

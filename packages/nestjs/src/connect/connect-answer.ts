@@ -1,6 +1,6 @@
 import { type ConnectOutcome, type Problem, problemOf } from '@evergrant/core'
 import type { AbstractHttpAdapter } from '@nestjs/core'
-import { type AnsweredProblem, answerProblem } from '../problem-answer.js'
+import { answerProblem } from '../problem-answer.js'
 import { connectPage } from './connect-page.js'
 import type { SiteHeaders } from './cross-site.js'
 
@@ -49,6 +49,13 @@ const CROSS_SITE = problem(
   'Use the page of this application.',
 )
 
+const NO_SESSION = problem(
+  401,
+  'connect_without_session',
+  'You are not signed in',
+  'Sign in to this application, then connect the account.',
+)
+
 /** Answers one request of the connect routes, on any platform. */
 export class ConnectAnswer {
   /** Whether a page is wanted: a browser's navigation says so. */
@@ -83,9 +90,16 @@ export class ConnectAnswer {
     answerProblem(this.#adapter, this.#response, CROSS_SITE)
   }
 
+  /** Here a missing grant id is about who asks, not about what is stored: to connect would not help. */
+  noSession(): void {
+    this.#problem(NO_SESSION, undefined, undefined)
+  }
+
   failure({ kind, error, returnTo }: Failure): void {
-    const what: AnsweredProblem = kind === 'failed' ? problemOf(error) : FAILURES[kind]
-    const again = this.#beginPath
+    this.#problem(kind === 'failed' ? problemOf(error) : FAILURES[kind], this.#beginPath, returnTo)
+  }
+
+  #problem(what: Problem, again: string | undefined, returnTo: string | undefined): void {
     if (!this.toBrowser) {
       answerProblem(this.#adapter, this.#response, again === undefined ? what : { ...what, connect: again })
       return

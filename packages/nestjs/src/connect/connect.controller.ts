@@ -49,7 +49,8 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     @Get()
     async begin(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
-      const grantId = await this.#grants.idOf(context)
+      const grantId = await this.#grants.find(context)
+      if (grantId === undefined) return answer.noSession()
       const { headers, query } = requestOf(context)
       const returnTo = typeof query.returnTo === 'string' ? query.returnTo : undefined
       const { url, setCookies } = await this.#flow.begin({ grantId, cookie: headers.cookie, returnTo })
@@ -77,10 +78,11 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     async disconnect(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
       if (isCrossSite(requestOf(context).headers, this.#options.allowedOrigins)) {
-        answer.crossSite()
-        return
+        return answer.crossSite()
       }
-      const result = await this.#grants.tokens.revoke(await this.#grants.idOf(context))
+      const grantId = await this.#grants.find(context)
+      if (grantId === undefined) return answer.noSession()
+      const result = await this.#grants.tokens.revoke(grantId)
       if (answer.toBrowser) answer.redirect(303, this.#options.afterDisconnect)
       else answer.json(result)
     }
