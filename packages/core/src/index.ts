@@ -1,6 +1,15 @@
 export { AccessToken, type AccessTokenFacts } from './access-token.js'
 export { type Chance, systemChance } from './chance.js'
 export {
+  type BeginConnectOptions,
+  type BegunConnect,
+  type CompleteConnectOptions,
+  type ConnectFlow,
+  type ConnectFlowOptions,
+  type ConnectOutcome,
+  createConnectFlow,
+} from './connect/connect-flow.js'
+export {
   EvergrantError,
   type EvergrantErrorCode,
   type EvergrantErrorDetails,
@@ -8,6 +17,7 @@ export {
 } from './errors.js'
 export type { EventListener, EvergrantEvent } from './events.js'
 export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
+export { type Problem, problemOf } from './http/problem.js'
 export { createTokenManager } from './manager/create-token-manager.js'
 export type { KeepAliveOptions } from './manager/keep-alive.js'
 export type { TokenManagerOptions } from './manager/options.js'

@@ -25,7 +25,7 @@ export function codeFrom(facts: ProviderFacts, { callback, state }: ExchangeCode
 }
 
 /** A URL, its path and query, or the query alone. Never throws: an error would quote the code. */
-function parametersOf(callback: ExchangeCodeOptions['callback']): URLSearchParams {
+export function parametersOf(callback: ExchangeCodeOptions['callback']): URLSearchParams {
   if (callback instanceof URLSearchParams) return callback
   if (callback instanceof URL) return callback.searchParams
   const [, query = callback] = /^[^?]*\?([^#]*)/.exec(callback) ?? []

@@ -17,7 +17,13 @@ import { createKeepAlive } from './keep-alive.js'
 import { contextFrom, type TokenManagerOptions } from './options.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
 import { saveKeepingRefreshToken, saveNewChain } from './save-grant.js'
-import type { GrantStatus, RevokeResult, TokenManager, WaitOptions } from './token-manager.js'
+import type {
+  GetAccessTokenOptions,
+  GrantStatus,
+  RevokeResult,
+  TokenManager,
+  WaitOptions,
+} from './token-manager.js'
 import { watchStore } from './watch-store.js'
 
 /**
@@ -61,7 +67,12 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       const entry = ctx.grants.get(grantId)
       const ready = entry?.ready
       // The path of a fresh token: no I/O, no timer, and no promise but the one that is there already.
-      if (ready && !wanted && ctx.storeClock.now() < entry.readyUntilMs && !ctx.lifecycle.closing)
+      if (
+        ready &&
+        (!wanted || asksOnlyForPatience(wanted)) &&
+        ctx.storeClock.now() < entry.readyUntilMs &&
+        !ctx.lifecycle.closing
+      )
         return ready
       return (async () => {
         const key = open(grantId)
@@ -188,6 +199,14 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       await watch.end()
     }
   }
+}
+
+/**
+ * Adapters always pass a signal; that alone must not cost them the short path. It is not even looked at, for where
+ * nobody waits there is no wait to end.
+ */
+function asksOnlyForPatience({ minValidityMs, forceRefresh, timeoutMs }: GetAccessTokenOptions): boolean {
+  return minValidityMs === undefined && !forceRefresh && timeoutMs === undefined
 }
 
 function statusOf(record: GrantSummary): GrantStatus {

@@ -31,6 +31,8 @@ it('the path of a fresh token asks nobody, sets no timer and makes no promise', 
   asked = 0
   timers = 0
   for (let call = 0; call < 1_000; call++) expect(tokens.getAccessToken('g')).toBe(first)
+  const { signal } = new AbortController()
+  expect(tokens.getAccessToken('g', { signal, timeoutMs: undefined })).toBe(first)
   expect({ asked, timers }).toEqual({ asked: 0, timers: 0 })
   await tokens.close()
 })

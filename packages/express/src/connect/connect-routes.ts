@@ -1,0 +1,99 @@
+import { type ConnectFlowOptions, createConnectFlow } from '@evergrant/core'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { checkOrigins, optionError } from '../check-options.js'
+import { isCrossSite } from '../cross-site.js'
+import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
+import { checkGrantId, type GrantIdOption, grantIdOf } from '../grant/grant-of-request.js'
+import { problem, sendProblem } from '../problem-response.js'
+import { answerFailure, answerOutcome } from './connect-answer.js'
+
+export interface ConnectRoutesOptions extends ConnectFlowOptions {
+  /**
+   * Whose grant is connected: from the user's session. Asked again at the callback, where another grant than at
+   * the beginning is refused (and `undefined` is not: a SameSite=Strict session cookie is not sent there).
+   */
+  readonly grantId: GrantIdOption
+  /** Where users go after they disconnected: a path of this site. @defaultValue `/` */
+  readonly afterDisconnect?: string | undefined
+  /** Origins besides this one whose pages may disconnect. @defaultValue none */
+  readonly allowedOrigins?: readonly string[] | undefined
+}
+
+/**
+ * The routes by which a user connects an account and disconnects it, to be mounted with `app.use('/connect', …)`:
+ *
+ * - `GET /?returnTo=/path` sends the browser to the provider,
+ * - `GET /callback` is where it comes back (`redirectUri` must lead here), and sends it on to `returnTo`,
+ * - `POST /disconnect` removes the grant and revokes it at the provider; refused when another site sent the request.
+ *
+ * What goes wrong is told as a page, or as problem details to who prefers JSON. No answer holds a token or a code.
+ *
+ * @throws TypeError naming the option that is wrong
+ */
+export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
+  const { tokens, grantId, afterDisconnect = '/', allowedOrigins = [] } = options
+  const flow = createConnectFlow(options)
+  checkGrantId(grantId)
+  if (typeof afterDisconnect !== 'string' || !/^\/(?![/\\])/.test(afterDisconnect)) {
+    throw optionError('afterDisconnect', "must be a path of this site, beginning with '/'")
+  }
+  if (typeof tokens.revoke !== 'function') throw optionError('tokens', 'must be a TokenManager')
+  const origins = checkOrigins('allowedOrigins', allowedOrigins)
+
+  async function begin(req: Request, res: Response): Promise<void> {
+    const { returnTo } = req.query
+    const { url, setCookies } = await flow.begin({
+      grantId: await grantIdOf(grantId, req),
+      cookie: req.headers.cookie,
+      returnTo: typeof returnTo === 'string' ? returnTo : undefined,
+    })
+    res.append('Set-Cookie', [...setCookies])
+    res.redirect(302, url)
+  }
+
+  async function callback(req: Request, res: Response): Promise<void> {
+    const outcome = await flow.complete({
+      callback: req.originalUrl,
+      cookie: req.headers.cookie,
+      grantId: typeof grantId === 'function' ? await grantId(req) : grantId,
+      signal: disconnectSignal(res),
+    })
+    res.append('Set-Cookie', [...outcome.setCookies])
+    answerOutcome(outcome, req, res)
+  }
+
+  async function disconnect(req: Request, res: Response): Promise<void> {
+    if (isCrossSite(req, origins)) return sendProblem(res, CROSS_SITE)
+    const result = await tokens.revoke(await grantIdOf(grantId, req))
+    if (req.accepts(['html', 'json']) === 'json') res.json(result)
+    else res.redirect(303, afterDisconnect)
+  }
+
+  const routes: Readonly<Record<string, { readonly method: string; readonly run: typeof begin }>> = {
+    '': { method: 'GET', run: begin },
+    '/callback': { method: 'GET', run: callback },
+    '/disconnect': { method: 'POST', run: disconnect },
+  }
+
+  return (req: Request, res: Response, next: NextFunction) => {
+    const path = req.path.replace(/\/$/, '')
+    const route = Object.hasOwn(routes, path) ? routes[path] : undefined
+    if (!route) return next()
+    // The callback's address holds the code: it goes into no cache and no Referer.
+    res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+    if (req.method !== route.method) {
+      res.set('Allow', route.method)
+      return sendProblem(res, problem(405, 'method_refused', 'Method not allowed', `Use ${route.method}.`))
+    }
+    route.run(req, res).catch((error: unknown) => {
+      if (!isDisconnect(error, res)) answerFailure(error, req, res, next)
+    })
+  }
+}
+
+const CROSS_SITE = problem(
+  403,
+  'cross_site',
+  'Another site sent this request',
+  'Use the page of this application.',
+)

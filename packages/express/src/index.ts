@@ -1,0 +1,7 @@
+export { type ConnectRoutesOptions, connectRoutes } from './connect/connect-routes.js'
+export { type EvergrantErrorsOptions, evergrantErrors } from './evergrant-errors.js'
+export type { GrantIdOption } from './grant/grant-of-request.js'
+export { type GrantsOptions, grants } from './grant/grants.js'
+export type { AttachTokens, RequestGrant } from './grant/request-grant.js'
+export type { ConnectUrl } from './problem-response.js'
+export { type TokenProxyOptions, tokenProxy } from './proxy/token-proxy.js'

@@ -1,0 +1,94 @@
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+} from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { type AccessToken, EvergrantError } from '@evergrant/core'
+import { onDisconnect } from '../grant/client-disconnect.js'
+import type { ProxySettings } from './proxy-options.js'
+
+export interface ApiCall {
+  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'idleTimeoutMs'>
+  readonly method: string
+  readonly path: string
+  /** Without host and authorization, which only stand here. */
+  readonly headers: readonly string[]
+  /** When its client leaves the call ends, also when the answer has begun. */
+  readonly res: ServerResponse
+}
+
+/** Why there is no answer. `timeout`: nothing moved for too long. `stale`: a kept connection turned out to be closed. */
+export class ApiUnreachable extends Error {
+  override readonly name = 'ApiUnreachable'
+  readonly why: 'timeout' | 'stale' | 'broken'
+
+  constructor(why: ApiUnreachable['why']) {
+    super('The API did not answer')
+    this.why = why
+  }
+}
+
+/**
+ * Sends one request and resolves with the beginning of its answer, whatever the status. Follows no redirect, decodes
+ * nothing. When the answer breaks off later, its stream fails.
+ *
+ * @param write - Writes the body and ends the request.
+ * @throws ApiUnreachable
+ * @throws EvergrantError `INVALID_REPLY` when no header can carry the token
+ * @throws what the request was destroyed with: the client's disconnect, or an error of `write`
+ */
+export function callApi(
+  api: ApiCall,
+  token: AccessToken,
+  write: (call: ClientRequest) => void,
+): Promise<IncomingMessage> {
+  const { method, path, res } = api
+  const { target, agent, idleTimeoutMs } = api.settings
+  return new Promise((resolve, reject) => {
+    const authorization = `Bearer ${token.reveal()}`
+    const headers = ['Host', target.host, ...api.headers, 'Authorization', authorization]
+    const options = { ...target.address, agent, method, path, headers, timeout: idleTimeoutMs }
+    const call = begin(target.secure, options, token)
+    let given: Error | undefined
+    const end = (error: Error): void => {
+      given ??= error
+      call.destroy(error)
+    }
+    const listenNoMore = onDisconnect(res, end)
+    call.on('timeout', () => end(new ApiUnreachable('timeout')))
+    // Protocols that we do not speak: nothing was asked for that 101 could answer.
+    call.on('upgrade', (_, socket) => {
+      socket.destroy()
+      end(new ApiUnreachable('broken'))
+    })
+    let isAnswered = false
+    call.on('response', (answer) => {
+      isAnswered = true
+      resolve(answer)
+    })
+    call.on('close', () => {
+      listenNoMore()
+      if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
+    })
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      reject(
+        given ?? (error.name === 'BodyTooLarge' ? error : new ApiUnreachable(isStale ? 'stale' : 'broken')),
+      )
+    })
+    write(call)
+  })
+}
+
+function begin(secure: boolean, options: RequestOptions, { grantId }: AccessToken): ClientRequest {
+  try {
+    return secure ? httpsRequest(options) : httpRequest(options)
+  } catch {
+    // Paths and other headers were parsed by Node before: what it refuses now is the token.
+    const details = { grantId, reason: 'unusable_access_token' }
+    throw new EvergrantError('INVALID_REPLY', 'No HTTP header can carry the access token', details)
+  }
+}

@@ -1,0 +1,133 @@
+/** Names that mean something between two neighbours only (RFC 9110 section 7.6.1); framing is made anew. */
+const HOP_BY_HOP: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/**
+ * Not passed to the API: whose they are (host, credentials), what Node answers itself (expect), our site's affairs
+ * (origin, referer, fetch metadata), and what claims to come from proxies: where a request came from, or that another
+ * path or host was meant.
+ */
+const NOT_IN = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'expect',
+  'authorization',
+  'cookie',
+  'cookie2',
+  'origin',
+  'referer',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-original-url',
+  'x-original-host',
+  'x-rewrite-url',
+  'x-host',
+  'http2-settings',
+])
+const NOT_IN_PREFIX = /^(x-forwarded|sec-|proxy-)/
+
+/**
+ * Not passed to the browser: credentials and requests for them, cookies, and what would act on our whole site, because
+ * the browser takes the answer for one of ours. Locations are translated, caching is decided elsewhere.
+ */
+const NOT_OUT = new Set([
+  ...HOP_BY_HOP,
+  'authorization',
+  'authentication-info',
+  'www-authenticate',
+  'set-cookie',
+  'set-cookie2',
+  'location',
+  'content-location',
+  'refresh',
+  'cache-control',
+  'pragma',
+  'expires',
+  'surrogate-control',
+  'strict-transport-security',
+  'public-key-pins',
+  'expect-ct',
+  'alt-svc',
+  'clear-site-data',
+  'service-worker-allowed',
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'x-content-type-options',
+  'report-to',
+  'reporting-endpoints',
+  'nel',
+  'origin-agent-cluster',
+  'origin-trial',
+  'accept-ch',
+  'critical-ch',
+  'sourcemap',
+  'x-sourcemap',
+  'x-accel-redirect',
+  'x-sendfile',
+])
+const NOT_OUT_PREFIX = /^(access-control-|cross-origin-|x-accel-|proxy-)|cdn-cache-control$/
+
+/** Flat pairs of names and values, as Node has them in `rawHeaders`: keeps order and repetitions. */
+export type RawHeaders = readonly string[]
+
+/** The headers of a request that the API gets. Names with underscores are dropped: some servers confuse them with hyphens. */
+export function headersIn(raw: RawHeaders): string[] {
+  return filtered(raw, (name) => NOT_IN.has(name) || NOT_IN_PREFIX.test(name) || name.includes('_'))
+}
+
+/** The headers of an answer that the browser gets: none of those above, and none that quotes the token. */
+export function headersOut(raw: RawHeaders, token: string): string[] {
+  const dropped = (name: string, value: string): boolean =>
+    NOT_OUT.has(name) || NOT_OUT_PREFIX.test(name) || quotes(value, token)
+  return filtered(raw, dropped)
+}
+
+/** Whether the token, as it is or as URLs have it, is part of a header's value. */
+export function quotes(value: string, token: string): boolean {
+  if (value.length < token.length) return false
+  return value.includes(token) || (value.includes('%') && value.includes(encodeURIComponent(token)))
+}
+
+function filtered(raw: RawHeaders, dropped: (name: string, value: string) => boolean): string[] {
+  let nominated: Set<string> | undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.toLowerCase() !== 'connection') continue
+    nominated ??= new Set()
+    for (const name of raw[i + 1]!.split(',')) nominated.add(name.trim().toLowerCase())
+  }
+  const kept: string[] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    if (!nominated?.has(name) && !dropped(name, raw[i + 1]!)) kept.push(raw[i]!, raw[i + 1]!)
+  }
+  return kept
+}
+
+/**
+ * What caches may do with an answer. Our site's cookie chose the grant, and caches between us and the browser do not
+ * see that a token was sent: no shared cache may keep it, whatever the API allows.
+ *
+ * @see RFC 9111 sections 3.5 and 5.2.2.7
+ */
+export function cacheControlOut(given: string | undefined): string {
+  if (given === undefined || given.trim() === '') return 'private, no-cache'
+  const kept = given.split(',').map((directive) => directive.trim())
+  if (kept.some((directive) => directive.toLowerCase() === 'no-store')) return 'no-store'
+  const shared = /^(public|private|s-maxage|proxy-revalidate|must-understand)(=|$)/i
+  return ['private', ...kept.filter((directive) => directive !== '' && !shared.test(directive))].join(', ')
+}

@@ -1,0 +1,267 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
+import { get, sendRaw, serve, startApi, startRawApi, startWorld, versions } from '../world.js'
+
+describe.each(versions)('through %s', (_, express) => {
+  async function proxied(api: string, options: Partial<TokenProxyOptions> = {}) {
+    const world = await startWorld({ api })
+    const app = express()
+    const errors: unknown[] = []
+    app.use('/proxy', tokenProxy({ tokens: world.tokens, grantId: 'agency', target: api, ...options }))
+    app.use((error: unknown, _req: unknown, res: { sendStatus(n: number): void }, _next: unknown) => {
+      errors.push(error)
+      res.sendStatus(500)
+    })
+    return { ...world, errors, origin: await serve(app) }
+  }
+
+  it('a client that leaves in the middle of a short body: nothing is sent', async () => {
+    const api = await startApi()
+    const { origin, errors } = await proxied(api.origin)
+    const call = request(`${origin}/proxy/a`, { method: 'POST', headers: { 'content-length': '100' } })
+    call.on('error', () => {})
+    call.write('abc')
+    await once(call, 'socket')
+    call.destroy()
+    await get(`${origin}/proxy/b`)
+    expect(api.seen.map(({ url }) => url)).toEqual(['/b'])
+    expect(errors).toEqual([])
+  })
+
+  it('a client that leaves in the middle of a long body: the API sees no end of it', async () => {
+    const api = await startApi()
+    const { origin, errors } = await proxied(api.origin, { bufferLimitBytes: 10 })
+    for (const headers of [{ 'content-length': '1000' }, { 'transfer-encoding': 'chunked' }]) {
+      const before = api.begun.length
+      const call = request(`${origin}/proxy/a`, { method: 'POST', headers })
+      call.on('error', () => {})
+      call.write('x'.repeat(100))
+      await until(() => api.begun.length > before)
+      const arrived = api.begun[before]!
+      const aborted = closing(arrived)
+      call.destroy()
+      await aborted
+      expect(arrived.complete).toBe(false)
+    }
+    expect(api.seen).toEqual([])
+    expect(errors).toEqual([])
+  })
+
+  it('a client that leaves a long body when the answer is complete already: the API sees no end of it', async () => {
+    const api = express()
+    let arrived: IncomingMessage | undefined
+    api.use((req, res) => {
+      arrived = req
+      res.end('early')
+    })
+    const { origin } = await proxied(await serve(api, { keepAliveTimeout: 60_000 }), { bufferLimitBytes: 10 })
+    const call = request(`${origin}/proxy/a`, { method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
+    call.on('error', () => {})
+    call.write('x'.repeat(100))
+    const [answer] = (await once(call, 'response')) as [IncomingMessage]
+    answer.resume()
+    await once(answer, 'end')
+    const closed = closing(arrived!.socket)
+    call.destroy()
+    await closed
+    expect(arrived!.complete).toBe(false)
+  })
+
+  it('a client that leaves while its token is waited for: the rotation goes on, nothing is sent', async () => {
+    const world = await startWorld()
+    const app = express()
+    const { tokens, server } = world
+    let left: Promise<void> | undefined
+    app.use((_req, res, next) => {
+      left = closing(res)
+      next()
+    })
+    app.use(tokenProxy({ tokens, grantId: 'agency', target: `${server.origin}/api` }))
+    const origin = await serve(app)
+    const gate = server.gate()
+    await world.revokeToken()
+    const call = request(`${origin}/a`)
+    call.on('error', () => {})
+    call.end()
+    await gate.arrived()
+    call.destroy()
+    await left
+    gate.open()
+    expect((await tokens.getAccessToken('agency')).generation).toBe(2)
+    await until(() => server.ledger.rotations().length === 1)
+    await get(`${origin}/b`)
+    expect(server.ledger.apiRequests({ decision: 'ok' }).map(({ path }) => path)).toEqual(['/api/b'])
+  })
+
+  it('a client that leaves while the API thinks: the API is told', async () => {
+    let closed: Promise<unknown> | undefined
+    const api = await startApi((res) => {
+      closed = closing(res)
+    })
+    const { origin, errors } = await proxied(api.origin)
+    const call = request(`${origin}/proxy/a`)
+    call.on('error', () => {})
+    call.end()
+    await until(() => closed !== undefined)
+    call.destroy()
+    await closed
+    expect(errors).toEqual([])
+  })
+
+  it('a client that leaves in the middle of the answer: the API is told', async () => {
+    let closed: Promise<unknown> | undefined
+    const api = await startApi((res) => {
+      closed = closing(res)
+      res.write('begin')
+    })
+    const { origin } = await proxied(api.origin)
+    const response = await fetch(`${origin}/proxy/a`)
+    await response.body!.cancel()
+    await closed
+  })
+
+  it.each([
+    ['a length', 'Content-Length: 10\r\n\r\nabc'],
+    ['chunks', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+  ])(
+    'an API that breaks off an answer with %s: the client sees that it is broken',
+    async (_framing, rest) => {
+      const api = await startRawApi((socket) => {
+        socket.write(`HTTP/1.1 200 OK\r\n${rest}`, () => socket.destroy())
+      })
+      const { origin, errors } = await proxied(api)
+      await expect(fetch(`${origin}/proxy/a`).then((response) => response.text())).rejects.toThrow()
+      expect(errors).toEqual([])
+    },
+  )
+
+  it('an API that hangs up without an answer: 502', async () => {
+    const { origin } = await proxied(await startRawApi((socket) => socket.destroy()))
+    const answer = await get(`${origin}/proxy/a`, { method: 'POST' }, 'abc')
+    expect(answer.status).toBe(502)
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'api_unreachable' })
+  })
+
+  it('nobody there: 502', async () => {
+    const { origin } = await proxied('http://127.0.0.1:1')
+    expect(await get(`${origin}/proxy/a`)).toMatchObject({ status: 502 })
+  })
+
+  it('an API that does not answer: 504; one that stops in the middle: broken off', async () => {
+    const silent = await proxied(await startRawApi(() => {}), { idleTimeoutMs: 30 })
+    const answer = await get(`${silent.origin}/proxy/a`)
+    expect(answer.status).toBe(504)
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'api_timeout' })
+    const stopping = await startRawApi((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
+    })
+    const { origin } = await proxied(stopping, { idleTimeoutMs: 30 })
+    await expect(fetch(`${origin}/proxy/a`).then((response) => response.text())).rejects.toThrow()
+  })
+
+  it('a kept connection that the API closed meanwhile: once more, unless something may have been done', async () => {
+    const api = await startRawApi((socket, index) => {
+      // Answers the first request of a connection, and hangs up on the second.
+      if (index % 2 === 1) socket.destroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const { origin } = await proxied(api)
+    expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+    expect((await get(`${origin}/proxy/b`)).text).toBe('ok')
+    const post = await get(`${origin}/proxy/c`, { method: 'POST' }, 'abc')
+    expect(post.status).toBe(502)
+  })
+
+  it('a body beyond the limit is refused, and the API never takes a part for the whole', async () => {
+    const api = await startApi()
+    const { origin } = await proxied(api.origin, { bufferLimitBytes: 10, maxBodyBytes: 100 })
+    const announced = await get(
+      `${origin}/proxy/a`,
+      { method: 'POST', headers: { 'content-length': '101' } },
+      'x'.repeat(101),
+    )
+    expect(announced).toMatchObject({ status: 413, headers: { connection: 'close' } })
+    expect(api.begun).toHaveLength(0)
+    const chunked = await get(
+      `${origin}/proxy/a`,
+      { method: 'POST', headers: { 'transfer-encoding': 'chunked' } },
+      'x'.repeat(101),
+    )
+    expect(chunked).toMatchObject({ status: 413 })
+    expect(JSON.parse(chunked.text)).toMatchObject({ code: 'body_too_large' })
+    const endless = await sendRaw(
+      origin,
+      `POST /proxy/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'14\r\n01234567890123456789\r\n'.repeat(10)}`,
+    )
+    expect(endless).toMatch(/^HTTP\/1\.1 413 /)
+    expect(api.seen).toEqual([])
+  })
+
+  it('an application that answers for itself meanwhile is not interfered with', async () => {
+    const { tokens, server } = await startWorld()
+    const app = express()
+    const errors: unknown[] = []
+    app.use((req, res, next) => {
+      res.once('close', () => gate.open())
+      next()
+      if (req.query.late) res.status(503).end('too late')
+    })
+    app.use(tokenProxy({ tokens, grantId: 'agency', target: `${server.origin}/api` }))
+    app.use((error: unknown, _req: unknown, _res: unknown, _next: unknown) => void errors.push(error))
+    const origin = await serve(app)
+    const gate = server.gate({ path: 'api' })
+    const late = await get(`${origin}/a?late=1`)
+    expect(late).toMatchObject({ status: 503, text: 'too late' })
+    expect(await get(`${origin}/b`)).toMatchObject({ status: 200 })
+    await tokens.close()
+    expect(await get(`${origin}/c?late=1`)).toMatchObject({ status: 503, text: 'too late' })
+    expect(errors).toEqual([])
+  })
+
+  it('a slow reader slows the API down', async () => {
+    let written = 0
+    const api = await startApi((res) => {
+      const more = (): void => {
+        while (written < 64 * 2 ** 20 && res.write(Buffer.alloc(65_536))) written += 65_536
+        if (written >= 64 * 2 ** 20) res.end()
+        else res.once('drain', more)
+      }
+      more()
+    })
+    const { origin } = await proxied(api.origin)
+    const call = request(`${origin}/proxy/a`).end()
+    const [answer] = (await once(call, 'response')) as [NodeJS.ReadableStream & { destroy(): void }]
+    await new Promise((resolve) => setImmediate(resolve))
+    let before = -1
+    // Until nothing moves any more: what the buffers of two connections hold, far from all.
+    while (before !== written) {
+      before = written
+      await get(`${origin}/nowhere`)
+      await get(`${origin}/nowhere`)
+    }
+    expect(written).toBeLessThan(64 * 2 ** 20)
+    answer.destroy()
+  })
+
+  it('a long body arrives as it was sent', async () => {
+    const api = await startApi()
+    const { origin } = await proxied(api.origin)
+    const body = Buffer.alloc(3 * 2 ** 20, 'abcdefghijk')
+    for (const headers of [{ 'content-length': String(body.length) }, { 'transfer-encoding': 'chunked' }])
+      expect(await get(`${origin}/proxy/a`, { method: 'PUT', headers }, body)).toMatchObject({ status: 200 })
+    expect(api.seen.map((seen) => seen.body.equals(body))).toEqual([true, true])
+    expect(api.seen.map(({ headers }) => headers['content-length'])).toEqual([String(body.length), undefined])
+  })
+})
+
+/** Also when it closes with an error. */
+function closing(stream: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => stream.once('close', () => resolve()))
+}
+
+/** Looks each turn of the event loop. */
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,20 @@
+/** What of a request's headers tells where it comes from. */
+export interface SiteHeaders {
+  readonly origin?: string
+  readonly host?: string
+  readonly 'sec-fetch-site'?: string
+}
+
+/**
+ * Whether another site may have made the user's browser send this request, cookies and all. Asks what scripts cannot
+ * forge: `Sec-Fetch-Site`, which every current browser sends over https and to loopback, else `Origin`. A request with
+ * neither is not a current browser's; it has no cookies but its own. Sibling subdomains count as other sites.
+ *
+ * @see https://www.w3.org/TR/fetch-metadata/
+ */
+export function isCrossSite(headers: SiteHeaders, allowedOrigins: ReadonlySet<string>): boolean {
+  const { origin, host, 'sec-fetch-site': site } = headers
+  if (origin !== undefined && allowedOrigins.has(origin)) return false
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)
+}

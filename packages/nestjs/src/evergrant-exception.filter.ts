@@ -1,0 +1,86 @@
+import { type EvergrantError, isEvergrantError, problemOf } from '@evergrant/core'
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, type Type } from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
+import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
+import { nodeResponseOf } from './node-response.js'
+import { type AnsweredProblem, answerProblem, problemDetails } from './problem-answer.js'
+import type { RequestGrants } from './request-grants.js'
+
+/** Nest asks `instanceof`; by the brand, errors of another copy of core are ours too. */
+// biome-ignore lint/complexity/noStaticOnlyClass: the right-hand side of `instanceof`
+abstract class AnyEvergrantError {
+  static [Symbol.hasInstance](error: unknown): boolean {
+    return isEvergrantError(error)
+  }
+}
+
+const named = new Map<string, Type<EvergrantExceptionFilter>>()
+
+/**
+ * Answers our errors and leaves all others alone: on Express and Fastify as problem details (RFC 9457), 401 with
+ * `connect`, where the user can connect again, 503 with `Retry-After`, 504; on a WebSocket as Nest's `exception`
+ * message with the same data. In microservices and GraphQL Nest goes on as if there were no filter.
+ *
+ * The links are those of the default manager. An error does not say whose it is: with several managers, put
+ * `EvergrantExceptionFilter.of(name)` on the controllers of the others.
+ *
+ * No answer holds a grant id, a cause or a secret. Nothing is logged: the manager's `onEvent` tells what happens.
+ */
+@Catch(AnyEvergrantError)
+export class EvergrantExceptionFilter implements ExceptionFilter<EvergrantError> {
+  readonly #grants: RequestGrants
+  readonly #adapters: HttpAdapterHost
+
+  constructor(
+    @Inject(getRequestGrantsToken(DEFAULT_MANAGER)) grants: RequestGrants,
+    @Inject(HttpAdapterHost) adapters: HttpAdapterHost,
+  ) {
+    this.#grants = grants
+    this.#adapters = adapters
+  }
+
+  catch(error: EvergrantError, host: ArgumentsHost): void {
+    const problem = this.#problem(error, host)
+    // In any other context it returns without a word, which to Nest means that nobody handled the error.
+    if (nodeResponseOf(host)) {
+      answerProblem(this.#adapters.httpAdapter, host.switchToHttp().getResponse(), problem)
+    } else if (host.getType() === 'ws') {
+      emitProblem(host.switchToWs().getClient<WebSocketClient>(), problem)
+    }
+  }
+
+  #problem(error: EvergrantError, host: ArgumentsHost): AnsweredProblem {
+    const problem = problemOf(error)
+    const connect = problem.status === 401 ? this.#grants.connectUrl(host, error) : undefined
+    return connect === undefined ? problem : { ...problem, connect }
+  }
+
+  /** The filter whose links are those of another manager; the same class for the same name. */
+  static of(name: string): Type<EvergrantExceptionFilter> {
+    @Catch(AnyEvergrantError)
+    class NamedEvergrantExceptionFilter extends EvergrantExceptionFilter {
+      constructor(
+        @Inject(getRequestGrantsToken(name)) grants: RequestGrants,
+        @Inject(HttpAdapterHost) adapters: HttpAdapterHost,
+      ) {
+        super(grants, adapters)
+      }
+    }
+    const made = named.get(name) ?? NamedEvergrantExceptionFilter
+    named.set(name, made)
+    return made
+  }
+}
+
+/** A client of Socket.IO, or one of the platform (which has an `emit` too, but that stays here). */
+interface WebSocketClient {
+  readonly readyState?: number
+  send(data: string): void
+  emit(event: string, data: unknown): void
+}
+
+function emitProblem(client: WebSocketClient, problem: AnsweredProblem): void {
+  const data = problemDetails(problem)
+  if (typeof client.readyState === 'number') client.send(JSON.stringify({ event: 'exception', data }))
+  else client.emit('exception', data)
+}

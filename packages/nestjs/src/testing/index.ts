@@ -1,0 +1,1 @@
+export { type EmulatedProviderOptions, emulateProvider, type OverridableModule } from './emulate-provider.js'
