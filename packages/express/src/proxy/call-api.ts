@@ -8,14 +8,15 @@ import {
 import { request as httpsRequest } from 'node:https'
 import { type AccessToken, EvergrantError } from '@evergrant/core'
 import { onDisconnect } from '../grant/client-disconnect.js'
+import type { RawHeaders } from './headers.js'
 import type { ProxySettings } from './proxy-options.js'
 
 export interface ApiCall {
   readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'idleTimeoutMs'>
   readonly method: string
   readonly path: string
-  /** Without host and authorization, which only stand here. */
-  readonly headers: readonly string[]
+  /** With `Host`, without `Authorization`, which only stands here. */
+  readonly headers: RawHeaders
   /** When its client leaves the call ends, also when the answer has begun. */
   readonly res: ServerResponse
 }
@@ -48,9 +49,9 @@ export function callApi(
   const { method, path, res } = api
   const { target, agent, idleTimeoutMs } = api.settings
   return new Promise((resolve, reject) => {
-    const authorization = `Bearer ${token.reveal()}`
-    const headers = ['Host', target.host, ...api.headers, 'Authorization', authorization]
-    const options = { ...target.address, agent, method, path, headers, timeout: idleTimeoutMs }
+    const headers = api.headers.concat('Authorization', `Bearer ${token.reveal()}`)
+    const { protocol, hostname, port } = target.address
+    const options = { protocol, hostname, port, agent, method, path, headers, timeout: idleTimeoutMs }
     const call = begin(target.secure, options, token)
     let given: Error | undefined
     const end = (error: Error): void => {
@@ -59,11 +60,7 @@ export function callApi(
     }
     const listenNoMore = onDisconnect(res, end)
     call.on('timeout', () => end(new ApiUnreachable('timeout')))
-    // Protocols that we do not speak: nothing was asked for that 101 could answer.
-    call.on('upgrade', (_, socket) => {
-      socket.destroy()
-      end(new ApiUnreachable('broken'))
-    })
+    // An answer that switches protocols, which nobody asked for, Node breaks off by itself.
     let isAnswered = false
     call.on('response', (answer) => {
       isAnswered = true
