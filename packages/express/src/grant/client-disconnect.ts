@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { WaitOptions } from '@evergrant/core'
 
 const reasons = new WeakMap<ServerResponse, DOMException>()
 const signals = new WeakMap<ServerResponse, AbortSignal>()
@@ -26,7 +27,7 @@ export function onDisconnect(res: ServerResponse, run: (reason: Error) => void):
     if (!res.writableFinished) run(disconnectReason(res))
   }
   if (res.closed || res.destroyed) close()
-  else res.once('close', close)
+  else res.on('close', close)
   return () => void res.off('close', close)
 }
 
@@ -38,4 +39,24 @@ export function disconnectSignal(res: ServerResponse): AbortSignal {
   signals.set(res, controller.signal)
   onDisconnect(res, (reason) => controller.abort(reason))
   return controller.signal
+}
+
+/** How long a client of this response waits: until it leaves. A fresh token needs no wait, and so makes no signal. */
+export function untilDisconnect(res: ServerResponse, timeoutMs: number | undefined): WaitOptions {
+  return new UntilDisconnect(res, timeoutMs)
+}
+
+/** A class for its getter: one in an object literal costs each request more than the signal that it saves. */
+class UntilDisconnect implements WaitOptions {
+  readonly #res: ServerResponse
+  readonly timeoutMs: number | undefined
+
+  constructor(res: ServerResponse, timeoutMs: number | undefined) {
+    this.#res = res
+    this.timeoutMs = timeoutMs
+  }
+
+  get signal(): AbortSignal {
+    return disconnectSignal(this.#res)
+  }
 }

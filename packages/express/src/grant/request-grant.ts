@@ -57,7 +57,7 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
     found ??= grantIdOf(settings.grantId, req)
     return found
   }
-  const waiting = untilDisconnect(tokens, timeoutMs, res)
+  const waiting = leavingWith(tokens, timeoutMs, res)
   let withTokens: typeof fetch | undefined
 
   return {
@@ -88,7 +88,7 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
 }
 
 /** The same manager, whose callers stop waiting when the client of this response is gone. */
-function untilDisconnect(tokens: TokenManager, timeoutMs: number | undefined, res: Response): TokenManager {
+function leavingWith(tokens: TokenManager, timeoutMs: number | undefined, res: Response): TokenManager {
   function patience<O extends WaitOptions>(options: O | undefined): O & WaitOptions {
     const gone = disconnectSignal(res)
     const signal = options?.signal ? AbortSignal.any([options.signal, gone]) : gone

@@ -8,27 +8,19 @@ import {
 import { request as httpsRequest } from 'node:https'
 import { type AccessToken, EvergrantError } from '@evergrant/core'
 import { onDisconnect } from '../grant/client-disconnect.js'
+import { ApiUnreachable } from './api-unreachable.js'
+import type { RawHeaders } from './headers.js'
 import type { ProxySettings } from './proxy-options.js'
+import { BodyTooLarge } from './request-body.js'
 
 export interface ApiCall {
-  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'idleTimeoutMs'>
+  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'requestTimeoutMs'>
   readonly method: string
   readonly path: string
-  /** Without host and authorization, which only stand here. */
-  readonly headers: readonly string[]
+  /** With `Host`, without `Authorization`, which only stands here. */
+  readonly headers: RawHeaders
   /** When its client leaves the call ends, also when the answer has begun. */
   readonly res: ServerResponse
-}
-
-/** Why there is no answer. `timeout`: nothing moved for too long. `stale`: a kept connection turned out to be closed. */
-export class ApiUnreachable extends Error {
-  override readonly name = 'ApiUnreachable'
-  readonly why: 'timeout' | 'stale' | 'broken'
-
-  constructor(why: ApiUnreachable['why']) {
-    super('The API did not answer')
-    this.why = why
-  }
 }
 
 /**
@@ -46,11 +38,11 @@ export function callApi(
   write: (call: ClientRequest) => void,
 ): Promise<IncomingMessage> {
   const { method, path, res } = api
-  const { target, agent, idleTimeoutMs } = api.settings
+  const { target, agent, requestTimeoutMs: timeout } = api.settings
   return new Promise((resolve, reject) => {
-    const authorization = `Bearer ${token.reveal()}`
-    const headers = ['Host', target.host, ...api.headers, 'Authorization', authorization]
-    const options = { ...target.address, agent, method, path, headers, timeout: idleTimeoutMs }
+    const headers = api.headers.concat('Authorization', `Bearer ${token.reveal()}`)
+    const { protocol, hostname, port } = target.address
+    const options = { protocol, hostname, port, agent, method, path, headers, timeout }
     const call = begin(target.secure, options, token)
     let given: Error | undefined
     const end = (error: Error): void => {
@@ -58,12 +50,8 @@ export function callApi(
       call.destroy(error)
     }
     const listenNoMore = onDisconnect(res, end)
-    call.on('timeout', () => end(new ApiUnreachable('timeout')))
-    // Protocols that we do not speak: nothing was asked for that 101 could answer.
-    call.on('upgrade', (_, socket) => {
-      socket.destroy()
-      end(new ApiUnreachable('broken'))
-    })
+    if (timeout !== undefined) call.on('timeout', () => end(new ApiUnreachable('timeout')))
+    // An answer that switches protocols, which nobody asked for, Node breaks off by itself.
     let isAnswered = false
     call.on('response', (answer) => {
       isAnswered = true
@@ -74,13 +62,16 @@ export function callApi(
       if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
-      const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      reject(
-        given ?? (error.name === 'BodyTooLarge' ? error : new ApiUnreachable(isStale ? 'stale' : 'broken')),
-      )
+      reject(given ?? whyNoAnswer(error, call.reusedSocket))
     })
     write(call)
   })
+}
+
+function whyNoAnswer(error: NodeJS.ErrnoException, isKeptConnection: boolean): Error {
+  if (error instanceof BodyTooLarge || error instanceof ApiUnreachable) return error
+  const isStale = isKeptConnection && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+  return new ApiUnreachable(isStale ? 'stale' : 'broken')
 }
 
 function begin(secure: boolean, options: RequestOptions, { grantId }: AccessToken): ClientRequest {

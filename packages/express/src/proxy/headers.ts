@@ -85,16 +85,51 @@ const NOT_OUT_PREFIX = /^(access-control-|cross-origin-|x-accel-|proxy-)|cdn-cac
 /** Flat pairs of names and values, as Node has them in `rawHeaders`: keeps order and repetitions. */
 export type RawHeaders = readonly string[]
 
-/** The headers of a request that the API gets. Names with underscores are dropped: some servers confuse them with hyphens. */
-export function headersIn(raw: RawHeaders): string[] {
-  return filtered(raw, (name) => NOT_IN.has(name) || NOT_IN_PREFIX.test(name) || name.includes('_'))
+/**
+ * The headers of a request that the API gets, `Host` first. Names with underscores are dropped: some servers confuse
+ * them with hyphens.
+ */
+export function headersIn(raw: RawHeaders, host: string): string[] {
+  const kept = ['Host', host]
+  const nominated = nominatedBy(raw)
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    const dropped = NOT_IN.has(name) || NOT_IN_PREFIX.test(name) || name.includes('_') || nominated?.has(name)
+    if (!dropped) kept.push(raw[i]!, raw[i + 1]!)
+  }
+  return kept
+}
+
+/** What an answer's headers say: some are passed on as they are, some are for us to decide. */
+export interface HeadersOut {
+  readonly kept: string[]
+  location: string | undefined
+  contentLocation: string | undefined
+  cacheControl: string | undefined
+  transferEncoding: string | undefined
 }
 
 /** The headers of an answer that the browser gets: none of those above, and none that quotes the token. */
-export function headersOut(raw: RawHeaders, token: string): string[] {
-  const dropped = (name: string, value: string): boolean =>
-    NOT_OUT.has(name) || NOT_OUT_PREFIX.test(name) || quotes(value, token)
-  return filtered(raw, dropped)
+export function headersOut(raw: RawHeaders, token: string): HeadersOut {
+  const out: HeadersOut = {
+    kept: [],
+    location: undefined,
+    contentLocation: undefined,
+    cacheControl: undefined,
+    transferEncoding: undefined,
+  }
+  const nominated = nominatedBy(raw)
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    const value = raw[i + 1]!
+    if (name === 'location') out.location ??= value
+    else if (name === 'content-location') out.contentLocation ??= value
+    else if (name === 'cache-control') out.cacheControl = joined(out.cacheControl, value)
+    else if (name === 'transfer-encoding') out.transferEncoding = joined(out.transferEncoding, value)
+    const dropped = NOT_OUT.has(name) || NOT_OUT_PREFIX.test(name) || nominated?.has(name)
+    if (!dropped && !quotes(value, token)) out.kept.push(raw[i]!, value)
+  }
+  return out
 }
 
 /** Whether the token, as it is or as URLs have it, is part of a header's value. */
@@ -103,19 +138,22 @@ export function quotes(value: string, token: string): boolean {
   return value.includes(token) || (value.includes('%') && value.includes(encodeURIComponent(token)))
 }
 
-function filtered(raw: RawHeaders, dropped: (name: string, value: string) => boolean): string[] {
+/** What a list header says altogether when it is repeated. */
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`
+}
+
+/** Names that `Connection` adds to the hop-by-hop headers. */
+function nominatedBy(raw: RawHeaders): Set<string> | undefined {
   let nominated: Set<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.toLowerCase() !== 'connection') continue
+    if (raw[i]!.length !== 'connection'.length || raw[i]!.toLowerCase() !== 'connection') continue
+    // What nearly always stands there names nothing that would pass.
+    if (/^(keep-alive|close)$/i.test(raw[i + 1]!)) continue
     nominated ??= new Set()
     for (const name of raw[i + 1]!.split(',')) nominated.add(name.trim().toLowerCase())
   }
-  const kept: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase()
-    if (!nominated?.has(name) && !dropped(name, raw[i + 1]!)) kept.push(raw[i]!, raw[i + 1]!)
-  }
-  return kept
+  return nominated
 }
 
 /**

@@ -16,23 +16,20 @@ export interface AnsweredCall {
 
 /** Gives an answer of the API to the browser, as it comes; trailers are dropped. */
 export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Response): void {
-  const { statusCode = 0, headers } = answer
+  const { statusCode = 0 } = answer
   const token = call.token.reveal()
-  const ownLocation = (location: string | undefined): string | undefined =>
-    location === undefined || quotes(location, token)
-      ? undefined
-      : call.target.locationFor(location, call.path, call.mountPath)
-  const location = ownLocation(headers.location)
-  const contentLocation = ownLocation(headers['content-location'])
-  const isRedirect = statusCode >= 300 && statusCode < 400 && headers.location !== undefined
-  const coding = headers['transfer-encoding']
+  const out = headersOut(answer.rawHeaders, token)
+  const location = ownLocation(out.location, token, call)
+  const contentLocation = ownLocation(out.contentLocation, token, call)
   // Somebody else (a timeout of the application) was faster.
   if (res.headersSent) {
     discard(answer)
     return
   }
+  const coding = out.transferEncoding
   let unusable: Problem | undefined
-  if (isRedirect && location === undefined) unusable = proxyProblems.redirect
+  if (statusCode >= 300 && statusCode < 400 && out.location !== undefined && location === undefined)
+    unusable = proxyProblems.redirect
   // Coded in a way that was not asked for: without that header it would be garbage. Or a status that HTTP has not.
   if ((coding !== undefined && coding.toLowerCase() !== 'chunked') || statusCode < 200)
     unusable = proxyProblems.answer
@@ -42,10 +39,10 @@ export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Respons
     return
   }
 
-  const kept = headersOut(answer.rawHeaders, token)
+  const { kept } = out
   if (location !== undefined) kept.push('Location', location)
   if (contentLocation !== undefined) kept.push('Content-Location', contentLocation)
-  kept.push('Cache-Control', cacheControlOut(headers['cache-control']))
+  kept.push('Cache-Control', cacheControlOut(out.cacheControl))
   // An answer of the API is data, not a page of our site: opened as one it may do nothing here.
   kept.push('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
   kept.push('X-Content-Type-Options', 'nosniff')
@@ -54,11 +51,19 @@ export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Respons
   setHeaders(kept, res)
   res.writeHead(statusCode)
   // A part must not look like the whole. When it is the client that leaves, the call is broken off elsewhere.
-  answer.on('error', () => res.destroy())
   answer.on('close', () => {
     if (!answer.complete) res.destroy()
   })
   answer.pipe(res)
+}
+
+function ownLocation(
+  location: string | undefined,
+  token: string,
+  { target, path, mountPath }: AnsweredCall,
+): string | undefined {
+  if (location === undefined || quotes(location, token)) return undefined
+  return target.locationFor(location, path, mountPath)
 }
 
 /**

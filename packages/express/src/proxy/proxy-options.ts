@@ -1,9 +1,9 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent } from 'node:http'
 import type { TokenManager } from '@evergrant/core'
 import { checkOrigins, checkTokens, checkWhole, optionError } from '../check-options.js'
 import { checkGrantId, type GrantIdOption } from '../grant/grant-of-request.js'
 import { type ConnectUrl, checkConnectUrl } from '../problem-response.js'
+import { ownAgent } from './own-agent.js'
 import { createTarget, type Target } from './target.js'
 
 export interface TokenProxyOptions {
@@ -26,7 +26,7 @@ export interface TokenProxyOptions {
   /** Where a user connects (again), named in answers with status 401 of ours as `connect`. */
   readonly connectUrl?: ConnectUrl | undefined
   /** Keeps the connections to the API. @defaultValue one of our own that keeps them alive */
-  readonly agent?: HttpAgent | undefined
+  readonly agent?: Agent | undefined
   /** Accepts a target without TLS outside loopback: every token travels in the open. */
   readonly dangerouslyAllowHttp?: boolean | undefined
 }
@@ -38,11 +38,12 @@ export interface ProxySettings {
   readonly bufferBytes: number
   readonly maxBytes: number
   readonly timeoutMs: number | undefined
-  readonly idleTimeoutMs: number
+  /** Set for each request when the agent is not our own, which sees to that itself. */
+  readonly requestTimeoutMs: number | undefined
   readonly origins: ReadonlySet<string>
   readonly requiredHeader: string | undefined
   readonly connectUrl: ConnectUrl | undefined
-  readonly agent: HttpAgent
+  readonly agent: Agent
 }
 
 const MAX_TIMER_MS = 2_147_483_647
@@ -65,9 +66,6 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
   if (agent !== undefined && typeof agent.createConnection !== 'function') {
     throw optionError('agent', 'must be an Agent of node:http or node:https')
   }
-  // With the timeout of each request set here already, Node need not set it for each.
-  const agentOptions = { keepAlive: true, timeout: idleTimeoutMs }
-  const ownAgent = (): HttpAgent => new (target.secure ? HttpsAgent : HttpAgent)(agentOptions)
   return {
     tokens,
     grantId,
@@ -75,11 +73,11 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
     bufferBytes: bufferLimitBytes,
     maxBytes: maxBodyBytes,
     timeoutMs,
-    idleTimeoutMs,
+    requestTimeoutMs: agent && idleTimeoutMs,
     origins: checkOrigins('allowedOrigins', allowedOrigins),
     requiredHeader: requiredHeader?.toLowerCase(),
     connectUrl,
-    agent: agent ?? ownAgent(),
+    agent: agent ?? ownAgent(target.secure, idleTimeoutMs),
   }
 }
 

@@ -52,7 +52,8 @@ export function readBody(
       resolve({ kind: 'stream', head: Buffer.concat(chunks, size), lengthBytes: undefined })
     }
     const onEnd = (): void => {
-      done()
+      // The others hear nothing any more.
+      listenNoMore()
       resolve({ kind: 'whole', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) })
     }
     let listenNoMore = (): void => {}

@@ -1,4 +1,3 @@
-import type { RequestOptions } from 'node:https'
 import type { TokenManager } from '@evergrant/core'
 import { optionError } from '../check-options.js'
 import { isPlainPath } from './plain-path.js'
@@ -9,7 +8,7 @@ export interface Target {
   /** For the `Host` header. */
   readonly host: string
   /** Where to connect; nothing of a request gets in here. */
-  readonly address: Pick<RequestOptions, 'protocol' | 'hostname' | 'port'>
+  readonly address: { readonly protocol: string; readonly hostname: string; readonly port: number }
   /**
    * Path and query at the target for what came after the mount path; `undefined`: that could mean something outside
    * of the target.

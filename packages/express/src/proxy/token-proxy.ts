@@ -2,10 +2,11 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type AccessToken, isEvergrantError } from '@evergrant/core'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { isCrossSite } from '../cross-site.js'
-import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
+import { isDisconnect, untilDisconnect } from '../grant/client-disconnect.js'
 import { grantIdOf } from '../grant/grant-of-request.js'
 import { answerProblem, sendProblem } from '../problem-response.js'
-import { type ApiCall, ApiUnreachable, callApi } from './call-api.js'
+import { ApiUnreachable } from './api-unreachable.js'
+import { type ApiCall, callApi } from './call-api.js'
 import { headersIn } from './headers.js'
 import { discard, passOn } from './pass-on.js'
 import { type ProxySettings, proxySettings, type TokenProxyOptions } from './proxy-options.js'
@@ -90,18 +91,12 @@ function admit(settings: ProxySettings, req: Request, res: Response): string | u
 
 async function pass(settings: ProxySettings, path: string, req: Request, res: Response): Promise<void> {
   const { tokens, grantId, timeoutMs, target } = settings
-  const wait = {
-    timeoutMs,
-    // A fresh token needs no wait, and so no signal.
-    get signal() {
-      return disconnectSignal(res)
-    },
-  }
+  const wait = untilDisconnect(res, timeoutMs)
   if (req.readableDidRead) throw new TypeError('tokenProxy must be mounted before whatever reads bodies')
   const body = await readBody(req, settings, res)
-  const first = await tokens.getAccessToken(await grantIdOf(grantId, req), wait)
-  const headers = headersIn(req.rawHeaders)
-  headers.push(...framingOf(body))
+  const id = typeof grantId === 'string' ? grantId : await grantIdOf(grantId, req)
+  const first = await tokens.getAccessToken(id, wait)
+  const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body))
   const call = { settings, method: req.method, path, headers, res, mayRepeat: body.kind !== 'stream' }
   const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
   const give = (answer: IncomingMessage, token: AccessToken): void =>

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
 import { get, sendRaw, serve, startApi, startRawApi, startWorld, versions } from '../world.js'
@@ -159,6 +159,24 @@ describe.each(versions)('through %s', (_, express) => {
     })
     const { origin } = await proxied(stopping, { idleTimeoutMs: 30 })
     await expect(fetch(`${origin}/proxy/a`).then((response) => response.text())).rejects.toThrow()
+  })
+
+  it('an agent that is passed gets the same timeouts', async () => {
+    const agent = new Agent({ keepAlive: true })
+    const { origin } = await proxied(await startRawApi(() => {}), { idleTimeoutMs: 30, agent })
+    const answer = await get(`${origin}/proxy/a`)
+    expect(JSON.parse(answer.text)).toMatchObject({ status: 504, code: 'api_timeout' })
+    agent.destroy()
+  })
+
+  it('a timeout on a kept connection ends that request, and no other', async () => {
+    const api = await startApi((res, { url }) => {
+      if (url !== '/late') res.end('ok')
+    })
+    const { origin } = await proxied(api.origin, { idleTimeoutMs: 40 })
+    expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+    expect(await get(`${origin}/proxy/late`)).toMatchObject({ status: 504 })
+    expect((await get(`${origin}/proxy/b`)).text).toBe('ok')
   })
 
   it('a kept connection that the API closed meanwhile: once more, unless something may have been done', async () => {
