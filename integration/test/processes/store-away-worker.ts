@@ -26,16 +26,16 @@ const tokens = createTokenManager({
   },
 })
 
-process.on('message', async (grantIds: readonly string[] | 'rotations') => {
-  if (grantIds === 'rotations') {
-    process.send?.(rotations)
-    return
-  }
+async function run(grantIds: readonly string[]): Promise<StoreAwayReport> {
   wanted = grantIds.length
   const results = await Promise.allSettled(grantIds.map((id) => tokens.getAccessToken(id)))
-  const report: StoreAwayReport = results.map((result) =>
+  return results.map((result) =>
     result.status === 'fulfilled' ? result.value.generation : String(result.reason),
   )
-  process.send?.(report)
+}
+
+process.on('message', (grantIds: readonly string[] | 'rotations') => {
+  if (grantIds === 'rotations') process.send?.(rotations)
+  else void run(grantIds).then((report) => process.send?.(report))
 })
 process.send?.('ready')
