@@ -27,8 +27,10 @@ export async function settle(
   hold: Hold,
 ): Promise<Settled> {
   const { link, attempt, timings } = hold
-  let shownAt: Mark | undefined = hold.lease.askedAt
-  for (let away = 0; hasForeignAttempt(entry, attempt); ) {
+  // From when the answer is here, not from when it was asked for: it may have been long under way.
+  let shownAt: Mark | undefined = markNow(ctx.clock)
+  let counted = foreignAttempts(entry, attempt)
+  for (let away = 0; counted.length > 0; ) {
     const leftMs: number = timings.settleMs - (shownAt ? surelyElapsedMs(ctx.clock, shownAt) : 0)
     if (leftMs <= 0) break
     // One grant's trouble must not hold up others.
@@ -60,15 +62,18 @@ export async function settle(
       return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }
     }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
-    shownAt ??= askedAt
     adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
+    const now = foreignAttempts(entry, attempt)
+    // While this process stood still another may have had its turn: its attempt gets the whole time as well.
+    if (!shownAt || now.some((id) => !counted.includes(id))) shownAt = markNow(ctx.clock)
+    counted = now
   }
   return { kind: 'settled' }
 }
 
-function hasForeignAttempt(entry: GrantEntry, own: string): boolean {
+function foreignAttempts(entry: GrantEntry, own: string): readonly string[] {
   const attempts = entry.known?.record.attempts ?? []
-  return attempts.some(
-    (attempt) => attempt.state === 'open' && attempt.id !== own && !entry.ended.has(attempt.id),
-  )
+  return attempts
+    .filter(({ id, state }) => state === 'open' && id !== own && !entry.ended.has(id))
+    .map(({ id }) => id)
 }
