@@ -18,6 +18,10 @@ const TASKS = {
   demo: [['node', '--conditions=@evergrant/source', '--import=tsx', 'apps/demo/src/main.ts']],
   chaos: [['node', '--conditions=@evergrant/source', '--import=tsx', 'chaos/src/main.ts']],
   bench: [['node', '--conditions=@evergrant/source', '--import=tsx', 'benchmarks/src/main.ts']],
+  simulate: [['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/main.ts']],
+  'simulate:mutants': [
+    ['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/mutants/main.ts'],
+  ],
   test: [
     ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
     ['vitest', 'run'],

@@ -1,0 +1,22 @@
+import type { Scheduler } from '../time/scheduler.js'
+import type { SimProcess } from './sim-process.js'
+
+/** An instant as a process saw it, and as it was. */
+export interface ClockMark {
+  readonly trueMs: number
+  readonly wallMs: number
+  readonly monotonicMs: number
+}
+
+export function markClocks({ machine }: SimProcess, time: Scheduler): ClockMark {
+  return { trueMs: time.nowMs, wallMs: machine.wallMs(), monotonicMs: machine.monotonicMs() }
+}
+
+/**
+ * Time since the mark that neither clock of the process shows: a paused machine, or a wall clock that was set back
+ * while the other stood still. What a process cannot know it cannot be blamed for. Negative: its clocks run ahead.
+ */
+export function hiddenMs({ machine }: SimProcess, since: ClockMark, time: Scheduler): number {
+  const shownMs = Math.max(machine.wallMs() - since.wallMs, machine.monotonicMs() - since.monotonicMs)
+  return time.nowMs - since.trueMs - shownMs
+}

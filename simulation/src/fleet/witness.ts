@@ -1,0 +1,122 @@
+import type { GrantKey, GrantRecord, TokenStore } from '@evergrant/core'
+import { grantName, refreshTokenIn } from '../oracle/ledger.js'
+import type { World } from '../run/world.js'
+import { markClocks } from './clock-mark.js'
+import type { FleetProcess } from './fleet-process.js'
+
+/** The least time for which core waits for the answer to a commit. */
+const LEAST_COMMIT_WAIT_MS = 190
+
+/**
+ * Looks on between core and its store: what core asks for, and what it learns. An answer that came after core had
+ * given up the question tells it nothing.
+ */
+export function witnessed(world: World, owner: FleetProcess, store: TokenStore): TokenStore {
+  const { time, verdicts, facts } = world
+  const { ledger } = verdicts.bench
+  const { storeTimeoutMs } = world.core.defaultTimings
+
+  async function ask<A>(
+    provider: string,
+    question: () => Promise<A>,
+    learnFrom: (answer: A) => void = () => {},
+  ): Promise<A> {
+    const askedAt = markClocks(owner.process, time)
+    const answer = await question()
+    if (owner.process.machine.monotonicMs() - askedAt.monotonicMs >= storeTimeoutMs - 1) return answer
+    const anchor = owner.anchors.get(provider)
+    const { nowMs } = (answer ?? {}) as { nowMs?: number }
+    if (nowMs !== undefined && anchor && askedAt.monotonicMs >= anchor.monotonicMs)
+      owner.anchors.set(provider, askedAt)
+    learnFrom(answer)
+    return answer
+  }
+
+  function learn(record: GrantRecord): void {
+    const name = grantName(record)
+    const before = owner.known.get(name)
+    const isOlder =
+      before !== undefined &&
+      (before.chain === record.chain
+        ? record.generation < before.generation
+        : (ledger.chains.get(record.chain) ?? 0) < (ledger.chains.get(before.chain) ?? 0))
+    if (isOlder) return
+    const access = /"access_token":"([^"]+)"/.exec(record.secret)?.[1]
+    owner.known.set(name, { chain: record.chain, generation: record.generation, access, state: record.state })
+  }
+
+  const learnFrom = (answer: object): void => {
+    if ('record' in answer && answer.record) learn(answer.record as GrantRecord)
+  }
+  function forget(key: GrantKey): void {
+    owner.known.delete(grantName(key))
+    owner.handed.delete(key.grantId)
+  }
+
+  function stores(secret: string): void {
+    const token = refreshTokenIn(secret)
+    const whereabouts = token === undefined ? undefined : ledger.whereabouts.get(token)
+    whereabouts?.asked.push({ process: owner.process, atMs: time.nowMs })
+  }
+
+  return {
+    ...store,
+    load: (key) =>
+      ask(
+        key.provider,
+        () => store.load(key),
+        (answer) => {
+          if (!answer.record) forget(key)
+          // A user's authorization looks at the grant without taking it over.
+          else if (!owner.authorizing.get(key.grantId)) learn(answer.record)
+        },
+      ),
+    save(request) {
+      stores(request.secret)
+      return ask(
+        request.provider,
+        () => store.save(request),
+        (answer) => {
+          if (answer.status === 'saved') learn(answer.record)
+        },
+      )
+    },
+    acquire(request) {
+      owner.lookedAtMs.set(grantName(request), time.nowMs)
+      return ask(request.provider, () => store.acquire(request), learnFrom)
+    },
+    arm: (request) => ask(request.provider, () => store.arm(request), learnFrom),
+    fail: (request) => ask(request.provider, () => store.fail(request), learnFrom),
+    commit(request) {
+      stores(request.next.secret)
+      const askedAtMs = time.nowMs
+      return ask(
+        request.provider,
+        () => store.commit(request),
+        (answer) => {
+          // Core asks again soon, and hears the answer to its last question alone.
+          if (answer.status === 'committed' || time.nowMs - askedAtMs < LEAST_COMMIT_WAIT_MS)
+            learnFrom(answer)
+        },
+      )
+    },
+    claimDue: (request) => ask(request.provider, () => store.claimDue(request)),
+    takeBudget(request) {
+      // Each manager has its own idea of the store's clock: whose question was it?
+      const provider = [...facts.values()].find(({ budgetKey }) => budgetKey === request.bucket)?.id ?? ''
+      return ask(provider, () => store.takeBudget(request))
+    },
+    penalize(request) {
+      owner.silencedAtMs.set(request.bucket, time.nowMs)
+      return store.penalize(request)
+    },
+    remove: (request) =>
+      ask(
+        request.provider,
+        () => store.remove(request),
+        ({ record }) => {
+          if (record) forget(request)
+        },
+      ),
+  }
+}

@@ -1,0 +1,59 @@
+/** `npm run simulate`: a whole fleet on simulated time, one world for each seed. */
+import * as core from '@evergrant/core'
+import { helpText, readCommandLine, type SeedsAsked } from './command-line.js'
+import { startProgress } from './progress.js'
+import { playSeed } from './run/play-seed.js'
+import { runSeeds } from './run/run-seeds.js'
+import { addSeed, emptySummary, type Summary, sum } from './run/summary.js'
+
+const out = (line: string): void => void process.stdout.write(`${line}\n`)
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** Lines of a trace that are enough to see what went wrong. */
+const TOLD_LINES = 120
+
+async function tellSeed(seed: number, lines: number): Promise<Summary> {
+  const result = await playSeed(core, seed, { trace: true })
+  for (const line of result.trace.slice(-lines)) say(line)
+  const { violation, plan, hash, steps } = result
+  say(`seed ${seed}: ${steps} steps, ${plan.faults.level} faults, trace ${hash.toString(16)}`)
+  if (violation)
+    say(`BROKEN at step ${steps}: ${violation.promise}: ${violation.what} ${violation.grant ?? ''}`)
+  const summary = emptySummary()
+  addSeed(summary, result)
+  return summary
+}
+
+async function play(asked: SeedsAsked): Promise<number> {
+  const { seed, json } = asked
+  let summary: Summary
+  if (seed === undefined) {
+    const progress = startProgress(asked.seeds)
+    summary = await runSeeds({ ...asked, onProgress: progress.show })
+    progress.end()
+    const [first] = summary.violations
+    if (first) await tellSeed(first.seed, TOLD_LINES)
+    for (const { seed: broken, promise, what } of summary.violations)
+      say(`BROKEN: seed ${broken}: ${promise}: ${what}`)
+  } else summary = await tellSeed(seed, json ? TOLD_LINES : Number.POSITIVE_INFINITY)
+  const coverage = Object.fromEntries(Object.entries(summary.coverage).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const results = { ...summary, coverage, faultsInAll: sum(summary.faults) }
+  if (json) out(JSON.stringify(results))
+  else
+    for (const [name, value] of Object.entries(results))
+      out(`${name}: ${JSON.stringify(value, undefined, name === 'coverage' ? 1 : 0)}`)
+  return summary.violations.length === 0 ? 0 : 1
+}
+
+const asked = readCommandLine(process.argv.slice(2))
+switch (asked.kind) {
+  case 'help':
+    out(helpText)
+    break
+  case 'wrong':
+    say(`simulate: ${asked.problem}\n\n${helpText}`)
+    process.exitCode = 2
+    break
+  case 'run':
+    process.exitCode = await play(asked)
+}

@@ -1,0 +1,34 @@
+/** Plays ranges of seeds for `run-seeds.ts`, in a process of its own: one event loop plays one seed at a time. */
+import type { Core } from '../core.js'
+import { playSeed } from './play-seed.js'
+import { addSeed, emptySummary, type Summary } from './summary.js'
+
+/** What is to be played next. */
+export interface Portion {
+  readonly first: number
+  readonly seeds: number
+}
+
+// Nobody reads the stacks of expected failures, and they cost more than the failures.
+Error.stackTraceLimit = 0
+
+const core = (await import(process.env.SIMULATION_CORE ?? '@evergrant/core')) as Core
+
+let playing = 0
+process.on('unhandledRejection', (reason) => {
+  process.stderr.write(`seed ${playing}: a promise was rejected and nobody heard of it: ${String(reason)}\n`)
+  process.exit(3)
+})
+
+async function play({ first, seeds }: Portion): Promise<Summary> {
+  const summary = emptySummary()
+  for (let seed = first; seed < first + seeds; seed++) {
+    playing = seed
+    addSeed(summary, await playSeed(core, seed))
+  }
+  return summary
+}
+
+process.on('message', (portion: Portion) => {
+  void play(portion).then((summary) => process.send?.(summary))
+})

@@ -1,0 +1,47 @@
+import * as core from '@evergrant/core'
+import { describe, expect, it } from 'vitest'
+import { playSeed } from '../src/run/play-seed.js'
+
+/** A first look; `npm run simulate` plays as many as you like. README.md names the seeds that are open. */
+describe('a simulated fleet keeps every promise', () => {
+  it.each([
+    [1, 35],
+    [100, 199],
+    [200, 299],
+  ])('in the worlds from seed %i to %i', async (first, last) => {
+    for (let seed = first; seed <= last; seed++) {
+      const { violation, steps } = await playSeed(core, seed)
+      const replay = `npm run simulate -- --seed ${seed}`
+      expect(violation, `seed ${seed}, step ${steps}; to see it: ${replay}`).toBeUndefined()
+    }
+  })
+})
+
+/** Each broke a promise once, with the core of its day; plans change, so a seed may show something else by now. */
+const found: readonly [number, string][] = [
+  [22317, 'a wall clock that was set back made settle last for days'],
+  [60, 'a lifetime counted from an instant after the request'],
+  [53, 'a code was sent with a slot that was out of date'],
+  [29, 'a caller who could not wait for a slow look got an error though its token worked'],
+  [588, 'what was handed out before its commit outranked the answer to the commit'],
+  [9, 'settle did not take over what it found'],
+  [40360, 'a wall clock that jumped silenced the fleet for a day'],
+  [41508, 'background work stood behind itself'],
+  [60829, 'a late write to the escrow covered a newer successor'],
+  [60678, 'a clock that jumped silenced a fleet without a store'],
+  [18, 'a process that was paused while it settled'],
+]
+
+describe('a seed that broke a promise', () => {
+  it.each(found)('%i: %s', async (seed) => {
+    expect((await playSeed(core, seed)).violation).toBeUndefined()
+  })
+})
+
+describe('a seed', () => {
+  it.each([1, 18, 53, 588])('%i gives the same trace each time', async (seed) => {
+    const [first, second] = [await playSeed(core, seed), await playSeed(core, seed)]
+    expect([second.hash, second.steps]).toEqual([first.hash, first.steps])
+    expect(second.hash).not.toBe((await playSeed(core, seed + 1)).hash)
+  })
+})
