@@ -17,7 +17,8 @@ export type NoSlot =
 
 /**
  * This process's part of the budget that the fleet shares. A slot is asked for by whoever can use it at once, under
- * the lease of its grant: one that is given back helps nobody, for the others sleep until the next comes free.
+ * the lease of its grant: what is not used can only be used by this manager again, for the other processes sleep until
+ * the next slot comes free.
  */
 export interface Budget {
   /**
