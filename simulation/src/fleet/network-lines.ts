@@ -159,8 +159,8 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
       const state = presentation ? (earlier > 0 ? 'sent before' : 'first send') : 'no refresh token'
       bench.reached(`${state} × ${reply?.label}${request.read === 'whole' ? '' : ', in part'}`)
       owner.reads.push(request)
-      if (provider?.plan.budget && reply?.status === 429 && reply.retryAfterS !== undefined)
-        expectSilence(provider.budgetKey)
+      const isLimited = reply?.status === 429 && reply.retryAfterS !== undefined
+      if (isLimited && provider?.budgetKey === request.url) expectSilence(provider.budgetKey)
     },
 
     gaveUp(request) {

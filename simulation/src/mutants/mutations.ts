@@ -258,8 +258,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a silence by a clock that was set forward',
     file: 'rotation/budget.ts',
-    from: "const looked = await tryStore(ctx, (store) => store.load({ provider: facts.id, grantId: 'clock' }))",
-    to: 'const looked = undefined as unknown',
+    from: 'const untilMs = ctx.storeClock.earliest() + forMs',
+    to: 'const untilMs = ctx.storeClock.now() + forMs',
   },
   {
     name: 'keep-alive ends by itself',
@@ -290,5 +290,11 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'manager/close-manager.ts',
     from: 'const outcome = await Promise.race([Promise.allSettled(work), timeout])',
     to: 'const outcome = await Promise.race([Promise.resolve([]), timeout])',
+  },
+  {
+    name: 'a save loses to the answer that shows what it replaced',
+    file: 'manager/save-grant.ts',
+    from: 'if (entry.known && entry.known.record.chain === seen?.chain) entry.knownAfter = order - 1',
+    to: 'void order',
   },
 ]

@@ -25,7 +25,7 @@ export function judgeReplay(
   if (sameLink.length >= FREE_SENDS) {
     const waitedMs = arm.armedAtMs - last.arm.armedAtMs
     const owedMs = Math.min(60_000 * 2 ** (sameLink.length - FREE_SENDS), 3_600_000)
-    if (waitedMs < owedMs - 50) {
+    if (waitedMs < owedMs - STORE_TIMEOUT_MS) {
       bench.violated(
         'P8 alive',
         `send number ${sameLink.length + 1} of one token came after ${Math.round(waitedMs)} ms`,

@@ -97,8 +97,8 @@ export interface Ledger {
   readonly rejected: Set<string>
   /** Who armed an attempt. */
   readonly attemptOf: Map<string, SimProcess>
-  /** Since when a process holds a link's lease, with pauses, and nobody else armed meanwhile. */
-  readonly heldSinceMs: Map<string, Map<SimProcess, number>>
+  /** When the store first gave a process a lease with this attempt of another open, by both names. */
+  readonly shownOpenAtMs: Map<string, number>
   /** When a process last heard that the lease of a grant could not be had because the store was away. */
   readonly awayAtMs: Map<string, number>
   /** Access tokens whose expiry was written down by a machine that could not know better, and by how much. */
@@ -118,7 +118,7 @@ export function createLedger(): Ledger {
     rejected: new Set(),
     writtenLateByMs: new Map(),
     attemptOf: new Map(),
-    heldSinceMs: new Map(),
+    shownOpenAtMs: new Map(),
     awayAtMs: new Map(),
   }
 }

@@ -56,7 +56,7 @@ export function planWorld(seed: number): WorldPlan {
   }
   const forgets = chance.happens(0.2)
   const hasEscrow = chance.happens(0.55)
-  const bursts = 14 + chance.index(33)
+  const bursts = 16 + chance.index(36)
   return {
     seed,
     machines: 1 + chance.index(3),

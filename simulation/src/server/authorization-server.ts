@@ -170,7 +170,8 @@ export function createAuthorizationServer(
       const fields = body.startsWith('{')
         ? new URLSearchParams(JSON.parse(body) as Record<string, string>)
         : new URLSearchParams(body)
-      const throttled = throttle(nowMs)
+      // The throttle is the token endpoint's; revocations have a URL of their own.
+      const throttled = fields.has('grant_type') ? throttle(nowMs) : undefined
       if (throttled) return throttled
       if (nowMs < rejectedUntilMs) {
         hooks.fault('client rejected')
