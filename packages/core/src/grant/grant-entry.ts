@@ -19,6 +19,8 @@ export interface GrantEntry {
   /** Handed out without a second thought until `readyUntilMs`: the path without I/O. */
   ready: Promise<AccessToken> | undefined
   readyUntilMs: number
+  /** Callers who asked for a token at the same moment and wait as one. */
+  gathering: { readonly since: Mark; readonly token: Promise<AccessToken> } | undefined
   loading: Promise<void> | undefined
   rotation: Rotation | undefined
   /** A notice named a link that is not ours, or answers crossed: look before handing out. */
@@ -67,6 +69,7 @@ export function createGrantEntry(key: GrantKey, killsOldToken: boolean): GrantEn
     knownAfter: 0,
     ready: undefined,
     readyUntilMs: 0,
+    gathering: undefined,
     loading: undefined,
     rotation: undefined,
     stale: false,
@@ -154,6 +157,7 @@ export function markStale(questions: Questions, entry: GrantEntry): void {
 
 /** Makes the token ready to be handed out, or takes it back while it is being replaced. */
 export function prepare(entry: GrantEntry): void {
+  entry.gathering = undefined
   const { known } = entry
   const ready = known?.accessToken !== undefined && !entry.stale && !isReplacing(entry)
   entry.ready = ready ? Promise.resolve(known.accessToken as AccessToken) : undefined

@@ -1,3 +1,4 @@
+import type { AccessToken } from '../access-token.js'
 import { checkId, checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import { linkOf } from '../grant/grant-entry.js'
@@ -24,6 +25,7 @@ import type {
   TokenManager,
   WaitOptions,
 } from './token-manager.js'
+import { gather, gatheredNow, unlessAborted } from './wait-together.js'
 import { watchStore } from './watch-store.js'
 
 /**
@@ -65,23 +67,17 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     getAccessToken(grantId, wanted) {
       const entry = ctx.grants.get(grantId)
-      const ready = entry?.ready
-      // The path of a fresh token: no I/O, no timer, and no promise but the one that is there already.
-      if (
-        ready &&
-        (!wanted || asksOnlyForPatience(wanted)) &&
-        ctx.storeClock.now() < entry.readyUntilMs &&
-        !ctx.lifecycle.closing
-      )
-        return ready
-      return (async () => {
-        const key = open(grantId)
-        const { minValidityMs, forceRefresh = false } = wanted ?? {}
-        if (minValidityMs !== undefined) checkNumber('minValidityMs', minValidityMs, { min: 0 })
-        const patience = patienceFor(wanted ?? {}, 'The access token')
-        wanted?.signal?.throwIfAborted()
-        return handOut.token(ctx.grants.ensure(key), { minValidityMs, forceRefresh }, patience)
-      })()
+      if (entry && !ctx.lifecycle.closing && (!wanted || asksOnlyForPatience(wanted))) {
+        // The path of a fresh token: no I/O, no timer, and no promise but the one that is there already.
+        if (entry.ready && ctx.storeClock.now() < entry.readyUntilMs) return entry.ready
+        const gathered = gatheredNow(ctx.clock, entry)
+        if (gathered) return unlessAborted(aborts, gathered, wanted?.signal)
+      }
+      try {
+        return waitForToken(grantId, wanted)
+      } catch (error) {
+        return Promise.reject(error)
+      }
     },
 
     async reportRejected(token, wait = {}) {
@@ -167,6 +163,17 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       closed ??= close()
       return closed
     },
+  }
+
+  function waitForToken(grantId: string, wanted: GetAccessTokenOptions = {}): Promise<AccessToken> {
+    const entry = ctx.grants.ensure(open(grantId))
+    const { minValidityMs, forceRefresh = false, signal } = wanted
+    if (minValidityMs !== undefined) checkNumber('minValidityMs', minValidityMs, { min: 0 })
+    const ask = (limits: WaitOptions): Promise<AccessToken> =>
+      handOut.token(entry, { minValidityMs, forceRefresh }, patienceFor(limits, 'The access token'))
+    signal?.throwIfAborted()
+    if (!asksOnlyForPatience(wanted)) return ask(wanted)
+    return unlessAborted(aborts, gather(ctx.clock, entry, ask({})), signal)
   }
 
   /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. */

@@ -146,6 +146,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
   function reject(entry: GrantEntry, { provider, grantId, chain, generation }: AccessToken): void {
     if (entry.rejected) return
     entry.rejected = true
+    entry.gathering = undefined
     // What was put off because the token still worked need not be put off any longer.
     if (entry.failure?.error.reason === 'held') entry.failure = undefined
     ctx.emit({ type: 'token.rejected', provider, grantId, chain, generation })
