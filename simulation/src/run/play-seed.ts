@@ -40,7 +40,10 @@ export async function playSeed(
   const world = createWorld(core, plan, options.trace ? trace : undefined)
   let violation: Violation | undefined
   const onUnhandled = (reason: unknown): void =>
-    world.verdicts.bench.violated('process', `a promise was rejected and nobody heard of it: ${String(reason)}`)
+    world.verdicts.bench.violated(
+      'process',
+      `a promise was rejected and nobody heard of it: ${String(reason)}`,
+    )
   process.on('unhandledRejection', onUnhandled)
   try {
     await play(world)
