@@ -2,7 +2,8 @@
 import { getEventListeners } from 'node:events'
 import { createTokenManager, type EvergrantEvent, memoryStore, oauth2Provider } from '@evergrant/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { SmallFleet } from '../small-fleet.js'
+import { gatedStore } from '../gated-store.js'
+import { type SmallFleet, shortTimings } from '../small-fleet.js'
 import { eventOf, openFleet, openManager, sleep } from './scene.js'
 
 /** Collects unhandled rejections instead of failing by them. */
@@ -91,6 +92,31 @@ describe('a listener that rejects', () => {
     await tokens.saveGrant('g', fleet.server.issueGrant())
     await sleep(20)
     expect(told).toBe(1)
+    expect(unhandled).toEqual([])
+  })
+})
+
+describe('a close that reports what could not be stored', () => {
+  // Keep-alive was waited for first, and the report meanwhile was nobody's (simulation, seed 300428).
+  it('while a renewal of keep-alive is under way is told once, to whoever closes', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const unhandled = collectUnhandled()
+    const store = gatedStore(fleet.store)
+    const tokens = openManager({
+      provider: fleet.facts,
+      timings: shortTimings,
+      store,
+      closeTimeoutMs: 50,
+    })
+    const receivedAtMs = Date.now() - 3_000_000
+    await tokens.saveGrant('g', { ...fleet.server.issueGrant(), expires_in: 3600 }, { receivedAtMs })
+    const commit = store.hold('commit', 'before', 'every')
+    tokens.start({ sweepIntervalMs: 1_000 })
+    await commit.arrived
+    const report = { code: 'UNCOMMITTED_SUCCESSOR', grantIds: ['g'] }
+    await expect(tokens.close()).rejects.toMatchObject(report)
+    await sleep(20)
+    commit.open()
     expect(unhandled).toEqual([])
   })
 })

@@ -39,11 +39,19 @@ export async function playSeed(
   const trace: string[] = []
   const world = createWorld(core, plan, options.trace ? trace : undefined)
   let violation: Violation | undefined
+  const onUnhandled = (reason: unknown): void =>
+    world.verdicts.bench.violated(
+      'process',
+      `a promise was rejected and nobody heard of it: ${String(reason)}`,
+    )
+  process.on('unhandledRejection', onUnhandled)
   try {
     await play(world)
   } catch (error) {
     if (!(error instanceof BrokenPromise)) throw error
     violation = error.violation
+  } finally {
+    process.off('unhandledRejection', onUnhandled)
   }
   const { hash, steps } = world.time
   world.tally.steps = steps

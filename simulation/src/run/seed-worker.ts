@@ -14,16 +14,9 @@ Error.stackTraceLimit = 0
 
 const core = (await import(process.env.SIMULATION_CORE ?? '@evergrant/core')) as Core
 
-let playing = 0
-process.on('unhandledRejection', (reason) => {
-  process.stderr.write(`seed ${playing}: a promise was rejected and nobody heard of it: ${String(reason)}\n`)
-  process.exit(3)
-})
-
 async function play({ first, seeds }: Portion): Promise<Summary> {
   const summary = emptySummary()
   for (let seed = first; seed < first + seeds; seed++) {
-    playing = seed
     addSeed(summary, await playSeed(core, seed))
   }
   return summary

@@ -198,10 +198,9 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
   }
 
   async function close(): Promise<void> {
-    const finished = closeManager(ctx, settings.closeTimeoutMs)
     try {
-      await keepAlive.stop()
-      await finished
+      // Both at once: what the first reports while the second is waited for would be nobody's, and end the process.
+      await Promise.all([closeManager(ctx, settings.closeTimeoutMs), keepAlive.stop()])
     } finally {
       await watch.end()
     }
