@@ -10,7 +10,7 @@ import { findSaturation } from './saturation.js'
 import type { SaturationPoint, YearResults } from './year-results.js'
 import { brokenIn } from './year-verdict.js'
 
-const help = `npm run simulate:year [-- --grants 1000000] [--processes 100] [--days 365] [--plot] [--json]
+const help = `npm run simulate:year [-- --grants 1000000] [--processes 100] [--days 365] [--seed 365] [--plot] [--json]
 
   --plot   draws docs/images/simulated-year.svg; for the whole year
   --json   the last line of stdout is one JSON object
@@ -28,12 +28,18 @@ const { values } = parseArgs({
     grants: { type: 'string', default: '1000000' },
     processes: { type: 'string', default: '100' },
     days: { type: 'string', default: '365' },
+    seed: { type: 'string', default: '365' },
     plot: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
-const [grants = 0, processes = 0, days = 0] = [values.grants, values.processes, values.days].map(Number)
-const isWrong = ![grants, processes, days].every((each) => Number.isSafeInteger(each) && each > 0)
+const [grants = 0, processes = 0, days = 0, seed = 0] = [
+  values.grants,
+  values.processes,
+  values.days,
+  values.seed,
+].map(Number)
+const isWrong = ![grants, processes, days, seed].every((each) => Number.isSafeInteger(each) && each > 0)
 if (values.help || isWrong) {
   say(`${help}\n`)
   process.exit(isWrong ? 2 : 0)
@@ -42,10 +48,11 @@ if (values.help || isWrong) {
 Error.stackTraceLimit = 0
 const beganAtMs = performance.now()
 const plan = planYear({ grants, processes, days })
-const year = await playYear(core, plan, (doing) => {
+const onProgress = (doing: string): void => {
   const seconds = Math.round((performance.now() - beganAtMs) / 1_000)
   if (process.stderr.isTTY) say(`\r${doing}, ${seconds} s   `)
-})
+}
+const year = await playYear(core, plan, onProgress, seed)
 const yearMinutes = minutesSince(beganAtMs)
 if (process.stderr.isTTY) say('\rnow what one budget can carry')
 const saturation: SaturationPoint[] = []

@@ -24,8 +24,9 @@ export async function playYear(
   core: Core,
   plan: YearPlan,
   onProgress: (doing: string) => void,
+  seed = 365,
 ): Promise<Year> {
-  const chance = seededChance(365)
+  const chance = seededChance(seed)
   const time = createScheduler(START_MS, chance.fork())
   const sinceStart = (): number => time.nowMs - START_MS
   const meter = createYearMeter(START_MS, plan.lengthMs)
@@ -135,6 +136,7 @@ export async function playYear(
       leastLifeLeftDays: Math.floor(leastLeftMs / DAY),
       heapMb: { afterImport: heapAfterImport, atTheEnd: heapAtTheEnd },
       steps: time.steps,
+      hash: time.hash,
     },
   }
 }

@@ -31,6 +31,8 @@ export interface YearResults {
   readonly yearMinutes: number
   readonly tookMinutes: number
   readonly steps: number
+  /** Of everything that happened: the same seed plays the same year. */
+  readonly hash: number
 }
 
 export interface SaturationPoint {

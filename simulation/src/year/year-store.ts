@@ -27,7 +27,7 @@ export const grantIdOf = (index: number): string => `g${index}`
 export const indexOf = (grantId: string): number => Number(grantId.slice(1))
 
 export function createYearStore(core: Core, { grants: size, now, isDown }: YearStoreOptions): YearStore {
-  const grants = new Array<string | undefined>(size).fill(undefined)
+  const grants = Array.from<string | undefined>({ length: size })
   const calendar = createRenewalCalendar(size)
   const buckets = new Map<string, BudgetBucket>()
   let deaths = 0
