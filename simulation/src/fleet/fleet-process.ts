@@ -90,6 +90,7 @@ export function startFleetProcess(world: World, name: string, machine: Machine):
         world.tell(() => `${name} ${event.type} ${describe(event)}`)
         time.note(event.type)
         bench.reached(`event ${event.type}`)
+        world.tries.told(process, event)
         judgeSilence(bench, `event ${event.type}`, event)
       },
     })
