@@ -17,6 +17,8 @@ export function deploy(world: World, host: Host): void {
     const closes = [...owner.managers.values()].map((manager) => manager.close())
     void Promise.allSettled(closes).then((outcomes) => {
       if (process.state === 'dead') return
+      for (const each of outcomes)
+        world.verdicts.bench.reached(`close: ${each.status === 'rejected' ? each.reason.code : 'done'}`)
       const inTime =
         world.time.nowMs - beganAtMs < CLOSE_TIMEOUT_MS &&
         process.freezes.every(({ toMs }) => toMs < beganAtMs)

@@ -48,7 +48,8 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
     const owner = someProcess()
     if (!owner) return
     const lease = world.store.get({ provider: provider.plan.id, grantId })?.lease
-    if (lease && lease.untilMs > world.store.nowMs()) world.fault('authorized again during a rotation', { grantId })
+    if (lease && lease.untilMs > world.store.nowMs())
+      world.fault('authorized again during a rotation', { grantId })
     const how = chance.pick(['code', 'reply'] as const)
     owner.process.post(0, 'user', () => void authorize(world, owner, provider, grantId, how))
   })

@@ -193,7 +193,10 @@ export function createAuthorizationServer(plan: ProviderPlan, chance: SeededChan
         const status = kind.unspent503 ? 500 : chance.pick([500, 503])
         return { ...plainReply(status, '', '5xx after'), decision: reply.decision }
       }
-      if (reply.text.includes('N_A')) onFault('odd token_type')
+      if (reply.text.includes('N_A')) {
+        onFault('odd token_type')
+        return reply
+      }
       const damaged = chance.happens(faults.malformed) ? damage(reply) : reply
       if (damaged !== reply) onFault('damaged reply')
       return damaged
