@@ -1,8 +1,8 @@
 /** `npm run simulate`: a whole fleet on simulated time, one world for each seed. */
 import * as core from '@evergrant/core'
 import { helpText, readCommandLine, type SeedsAsked } from './command-line.js'
-import { LONG_RUN_SEEDS, reportCoverage } from './coverage/report.js'
 import { startProgress } from './progress.js'
+import { LONG_RUN_SEEDS, reportCoverage } from './reached/report.js'
 import { playSeed } from './run/play-seed.js'
 import { runSeeds } from './run/run-seeds.js'
 import { addSeed, emptySummary, type Summary, sum } from './run/summary.js'

@@ -1,4 +1,4 @@
-import type { Fault } from '../coverage/faults.js'
+import type { Fault } from '../reached/faults.js'
 import type { FaultMix } from '../run/fault-mix.js'
 import type { ProviderPlan } from '../run/plan-world.js'
 import type { SeededChance } from '../time/seeded-chance.js'
