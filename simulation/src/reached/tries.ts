@@ -61,6 +61,7 @@ export function createTries(options: {
   const open = new Map<SimProcess, Map<string, Try>>()
   const shutUntilMs = new Map<SimProcess, Map<string, number>>()
   const judged = new Set<Try>()
+  const muddled = new Set<string>()
 
   const find = (process: SimProcess, key: GrantKey): Try | undefined => open.get(process)?.get(grantName(key))
 
@@ -90,8 +91,16 @@ export function createTries(options: {
 
   return {
     asks(process, request) {
+      const before = find(process, request)
+      if (before?.hasLease && before.question.attempt !== request.attempt) {
+        // Removed and authorized again while a rotation of the old one goes on: whose an event is cannot be told.
+        muddled.add(`${process.name} ${grantName(request)}`)
+        open.get(process)?.delete(grantName(request))
+      }
       // While it settles, a try asks again and again.
-      if (find(process, request)) return
+      if (before?.hasLease || muddled.has(`${process.name} ${grantName(request)}`)) return
+      // Nobody told what became of its question: there was nothing left to tell it of.
+      end(before, 'store away')
       const { provider, grantId } = request
       const made: Try = {
         process,
@@ -197,7 +206,8 @@ function outcomeOf(event: EvergrantEvent, { verdict, request }: Try): Outcome | 
       return hasSent ? 'client rejected' : 'paused'
     case 'UNCOMMITTED_SUCCESSOR':
     case 'CLOSED':
-      return 'closed'
+      // It had ended when its manager closed.
+      return verdict ?? 'closed'
     default:
       return verdict
   }
