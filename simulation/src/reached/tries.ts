@@ -48,6 +48,7 @@ interface Try {
   hasLease: boolean
   readonly faults: Set<Fault>
   request: SentRequest | undefined
+  isUnconnected: boolean
   /** What it came to, unless an event of the same step says it better. */
   verdict: Outcome | undefined
 }
@@ -61,7 +62,7 @@ export function createTries(options: {
   const open = new Map<SimProcess, Map<string, Try>>()
   const shutUntilMs = new Map<SimProcess, Map<string, number>>()
   const judged = new Set<Try>()
-  const muddled = new Set<string>()
+  const muddled = new Set<SimProcess>()
 
   const find = (process: SimProcess, key: GrantKey): Try | undefined => open.get(process)?.get(grantName(key))
 
@@ -79,13 +80,12 @@ export function createTries(options: {
     judged.add(each)
   }
 
-  function isMeant(each: Try, { process, provider, grantId, request, isConnecting }: Struck): boolean {
+  function isMeant(each: Try, { process, provider, grantId, request }: Struck): boolean {
     return (
       (process === undefined || each.process === process) &&
       (provider === undefined || each.key.provider === provider) &&
       (grantId === undefined || each.key.grantId === grantId) &&
-      (request === undefined || each.request === request) &&
-      (!isConnecting || (each.hasLease && each.request === undefined))
+      (request === undefined || each.request === request)
     )
   }
 
@@ -94,11 +94,11 @@ export function createTries(options: {
       const before = find(process, request)
       if (before?.hasLease && before.question.attempt !== request.attempt) {
         // Removed and authorized again while a rotation of the old one goes on: whose an event is cannot be told.
-        muddled.add(`${process.name} ${grantName(request)}`)
-        open.get(process)?.delete(grantName(request))
+        muddled.add(process)
+        open.delete(process)
       }
       // While it settles, a try asks again and again.
-      if (before?.hasLease || muddled.has(`${process.name} ${grantName(request)}`)) return
+      if (before?.hasLease || muddled.has(process)) return
       // Nobody told what became of its question: there was nothing left to tell it of.
       end(before, 'store away')
       const { provider, grantId } = request
@@ -111,6 +111,7 @@ export function createTries(options: {
         hasLease: false,
         faults: new Set(),
         request: undefined,
+        isUnconnected: false,
         verdict: undefined,
       }
       const ofProcess = open.get(process)
@@ -143,7 +144,9 @@ export function createTries(options: {
       const each = find(process, of)
       if (each?.question.attempt !== of.attempt || each.verdict) return
       const isShut = now() <= (shutUntilMs.get(process)?.get(of.provider) ?? 0)
-      judge(each, isClosing ? 'closed' : isShut ? 'no slot' : 'fresh')
+      // Of a grant that was removed meanwhile core tells nothing more.
+      if (each.isUnconnected) judge(each, 'not sent')
+      else judge(each, isClosing ? 'closed' : isShut ? 'no slot' : 'fresh')
     },
     sent(process, grantId, request) {
       const each = [...(open.get(process)?.values() ?? [])].find(({ key }) => key.grantId === grantId)
@@ -161,8 +164,12 @@ export function createTries(options: {
       const meant: Try[] = []
       for (const ofProcess of open.values())
         for (const each of ofProcess.values()) if (isMeant(each, whom)) meant.push(each)
-      if (whom.isConnecting && meant.length !== 1) return
+      const [first] = meant
+      const isAmbiguous =
+        meant.length !== 1 || !first?.hasLease || first.request || muddled.has(first.process)
+      if (whom.isConnecting && isAmbiguous) return
       for (const each of meant) each.faults.add(fault)
+      if (whom.isConnecting && first) first.isUnconnected = true
     },
     died(process) {
       for (const each of open.get(process)?.values() ?? []) end(each, 'died')
