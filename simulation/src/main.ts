@@ -30,12 +30,18 @@ async function play(asked: SeedsAsked): Promise<number> {
   let summary: Summary
   if (seed === undefined) {
     const progress = startProgress(asked.seeds)
-    summary = await runSeeds({ ...asked, onProgress: progress.show })
+    let told = 0
+    const onProgress = (soFar: Summary): void => {
+      // In a long run there is something to do as soon as the first is known.
+      for (const { seed: broken, promise, what } of soFar.violations.slice(told))
+        say(`BROKEN: seed ${broken}: ${promise}: ${what}`)
+      told = soFar.violations.length
+      progress.show(soFar)
+    }
+    summary = await runSeeds({ ...asked, onProgress })
     progress.end()
     const [first] = summary.violations
     if (first) await tellSeed(first.seed, TOLD_LINES)
-    for (const { seed: broken, promise, what } of summary.violations)
-      say(`BROKEN: seed ${broken}: ${promise}: ${what}`)
   } else summary = await tellSeed(seed, json ? TOLD_LINES : Number.POSITIVE_INFINITY)
   const coverage = reportCoverage(summary.coverage)
   for (const { pair, times, because } of coverage.impossible)

@@ -24,15 +24,14 @@ const SENT: readonly Outcome[] = [
 
 const STATE_RULES: readonly Impossible<State>[] = [
   {
-    of: ['held', 'dead', 'moved on', 'removed'],
+    of: ['held', 'dead', 'moved on', 'rolled back', 'removed'],
     never: [...SENT, 'fresh', 'held back', 'paused', 'no slot', 'not sent', 'late', 'lease lost', 'closed'],
     because: 'without the lease a try ends at its first question',
   },
-  { of: ['dead', 'moved on', 'removed'], never: ['busy'], because: 'the link is looked at before the lease' },
   {
-    of: ['held', 'dead', 'removed'],
-    never: ['store forgot'],
-    because: 'only another link can be an older one',
+    of: ['dead', 'moved on', 'rolled back', 'removed'],
+    never: ['busy'],
+    because: 'the link is looked at before the lease',
   },
   {
     of: ['untouched', 'lost, unspent', 'lost, spent', 'spent unseen'],

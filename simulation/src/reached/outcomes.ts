@@ -3,7 +3,6 @@ export const OUTCOMES = {
   // Nothing was sent.
   busy: 'another holds the lease',
   overtaken: 'the store holds another link, or none any more',
-  'store forgot': 'the store holds an older link of the chain than it once did',
   fresh: 'under the lease the token turned out to be fresh',
   'held back': 'the replay rule does not let the token be sent again yet',
   paused: 'the client credentials are known to be refused',

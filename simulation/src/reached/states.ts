@@ -14,6 +14,7 @@ export const STATES = {
   held: "another's lease runs",
   dead: 'the store has it marked dead',
   'moved on': 'the store has another link',
+  'rolled back': 'the store has an older link of this chain: it forgot',
   removed: 'the store has nothing',
 } as const
 
@@ -26,7 +27,8 @@ export function stateOf(
 ): State {
   if (!stored) return 'removed'
   const { record, lease } = stored
-  if (record.chain !== asked.chain || record.generation !== asked.generation) return 'moved on'
+  if (record.chain !== asked.chain || record.generation > asked.generation) return 'moved on'
+  if (record.generation < asked.generation) return 'rolled back'
   if (record.state === 'dead') return 'dead'
   if (lease && lease.attempt !== asked.attempt && lease.untilMs > at.storeMs) return 'held'
   const token = at.book?.token(refreshTokenIn(record.secret) ?? '')

@@ -156,7 +156,6 @@ export function createTries(options: {
       if (!('grantId' in event)) return
       const each = find(process, event)
       if (!each) return
-      if (event.type === 'store.rolled_back' && each.verdict === 'overtaken') each.verdict = 'store forgot'
       const outcome = outcomeOf(event, each)
       if (outcome) end(each, outcome)
     },
