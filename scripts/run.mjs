@@ -17,7 +17,11 @@ const ci = Boolean(process.env.CI)
 const TASKS = {
   demo: [['node', '--conditions=@evergrant/source', '--import=tsx', 'apps/demo/src/main.ts']],
   chaos: [['node', '--conditions=@evergrant/source', '--import=tsx', 'chaos/src/main.ts']],
-  bench: [['node', '--conditions=@evergrant/source', '--import=tsx', 'benchmarks/src/main.ts']],
+  // On what is published: built, not from source.
+  bench: [
+    ['turbo', 'run', 'build', '--output-logs=errors-only'],
+    ['node', '--import=tsx', 'benchmarks/src/main.ts'],
+  ],
   simulate: [['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/main.ts']],
   'simulate:mutants': [
     ['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/mutants/main.ts'],

@@ -16,16 +16,25 @@ export interface CallCost {
  * `getAccessToken`: `await tokens.getAccessToken(id)` for a token that is fresh. `bareAwait`:
  * `await Promise.resolve(token)`. `mapLookup`: `await promises.get(id)`, the least that keeping tokens by id can
  * cost. `mapAndClocks`: the same after a look at both clocks of the runtime, without which nobody can know that a
- * token is still fresh.
+ * token is still fresh. The last two are what others publish for the same purpose, for one token each.
  */
-export type Contender = 'getAccessToken' | 'bareAwait' | 'mapLookup' | 'mapAndClocks'
+export type Contender =
+  | 'getAccessToken'
+  | 'bareAwait'
+  | 'mapLookup'
+  | 'mapAndClocks'
+  | 'googleAuthLibrary'
+  | 'smithyPropertyProvider'
 
-export type FreshPathReport = Readonly<Record<Contender, CallCost>> & {
+export interface FreshPathReport {
+  readonly costs: Readonly<Record<Contender, CallCost>>
   /** Time of `getAccessToken` over that of the others. */
   readonly ratios: {
     readonly toBareAwait: number
     readonly toMapLookup: number
     readonly toMapAndClocks: number
+    readonly toGoogleAuthLibrary: number
+    readonly toSmithyPropertyProvider: number
   }
 }
 
@@ -34,6 +43,12 @@ const ROOM = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=
 
 /** A call that leaves this much has leaked something. */
 const MOST_RETAINED_BYTES = 1
+
+/**
+ * Aim, over a `Map` and a look at both clocks. Over a `Map` alone the clocks cost more than the aim allows, whoever
+ * reads them.
+ */
+const MOST_RATIO = 1.5
 
 function runProcess(): Promise<FreshPathReport> {
   const file = fileURLToPath(new URL('./fresh-path-process.ts', import.meta.url))
@@ -47,18 +62,21 @@ function runProcess(): Promise<FreshPathReport> {
 
 /** What it costs to ask for a token that is there. */
 export async function freshPath(show: (line: string) => void): Promise<Measured> {
-  const report = await runProcess()
-  const { ratios, ...costs } = report
+  const { costs, ratios } = await runProcess()
   for (const [name, { ns, allocatedBytes, retainedBytes }] of Object.entries(costs)) {
-    show(`${name.padEnd(16)}${ns} ns, ${allocatedBytes} bytes allocated, ${retainedBytes} kept, a call`)
+    show(`${name.padEnd(24)}${ns} ns, ${allocatedBytes} bytes allocated, ${retainedBytes} kept, a call`)
   }
-  const { toBareAwait, toMapLookup, toMapAndClocks } = ratios
+  const { toBareAwait, toMapLookup, toMapAndClocks, toGoogleAuthLibrary, toSmithyPropertyProvider } = ratios
   show(`getAccessToken takes ${toBareAwait} × a bare await, ${toMapLookup} × a Map and an await,`)
-  show(`${toMapAndClocks} × a Map, both clocks and an await`)
+  show(`${toMapAndClocks} × a Map, both clocks and an await,`)
+  show(
+    `${toGoogleAuthLibrary} × google-auth-library, ${toSmithyPropertyProvider} × @smithy/property-provider`,
+  )
   const { retainedBytes } = costs.getAccessToken
-  const leaks = retainedBytes > MOST_RETAINED_BYTES
-  return {
-    results: { bench: 'fresh-path', ...report },
-    problems: leaks ? [`getAccessToken leaves ${retainedBytes} bytes a call`] : [],
-  }
+  const problems = []
+  if (retainedBytes > MOST_RETAINED_BYTES)
+    problems.push(`getAccessToken leaves ${retainedBytes} bytes a call`)
+  if (toMapAndClocks > MOST_RATIO)
+    problems.push(`getAccessToken takes ${toMapAndClocks} × a Map and both clocks`)
+  return { ratios: { freshTokenVsFloor: toMapLookup }, results: { ...costs, ratios }, problems }
 }

@@ -1,18 +1,18 @@
-/** `npm run bench`: what grows with a million grants, and what a fresh token costs; always side by side. */
+/** `npm run bench`: always two things side by side, in one run. */
 import { type CommandLine, helpText, readCommandLine } from './command-line.js'
-import { freshPath } from './fresh-path.js'
+import { firstSet } from './first-set.js'
 import { million } from './million.js'
 
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-async function measure(asked: Extract<CommandLine, { kind: 'million' | 'fresh-path' }>): Promise<number> {
+async function measure(asked: Extract<CommandLine, { kind: 'million' | 'first-set' }>): Promise<number> {
   // With --json stdout is for the one object; whoever watches still sees everything.
   const show = asked.json ? say : out
   try {
     const { results, problems } = await (asked.kind === 'million'
       ? million(asked, show, say)
-      : freshPath(show))
+      : firstSet(asked.benches, show))
     for (const problem of problems) say(`NOT AS PROMISED: ${problem}`)
     if (asked.json) out(JSON.stringify({ ...results, problems }))
     return problems.length === 0 ? 0 : 1
@@ -34,7 +34,7 @@ switch (asked.kind) {
     process.exitCode = 2
     break
   case 'million':
-  case 'fresh-path':
+  case 'first-set':
     // Explicitly: a database driver's idle connection must not keep a finished run alive.
     process.exit(await measure(asked))
 }
