@@ -4,6 +4,7 @@ import type { SentRequest } from '../network/sim-fetch.js'
 import { grantName } from '../oracle/ledger.js'
 import type { StoreWrite } from '../store/sim-store.js'
 import type { Fault } from './faults.js'
+import { outcomeByEvent } from './outcome-by-event.js'
 import type { Outcome } from './outcomes.js'
 import type { State } from './states.js'
 
@@ -156,8 +157,9 @@ export function createTries(options: {
       if (!('grantId' in event)) return
       const each = find(process, event)
       if (!each) return
-      const outcome = outcomeOf(event, each)
-      if (outcome) end(each, outcome)
+      const outcome = outcomeByEvent(event, each.request !== undefined)
+      // One whose answer said enough was over when its manager closed.
+      if (outcome) end(each, outcome === 'closed' ? (each.verdict ?? outcome) : outcome)
     },
     struck(fault, whom) {
       const meant: Try[] = []
@@ -177,44 +179,5 @@ export function createTries(options: {
     endOfStep() {
       for (const each of judged) end(each, each.verdict ?? 'fresh')
     },
-  }
-}
-
-/** What an event says of the try that it ends; `undefined`: it goes on. */
-function outcomeOf(event: EvergrantEvent, { verdict, request }: Try): Outcome | undefined {
-  switch (event.type) {
-    case 'grant.rotated':
-      return 'rotated'
-    case 'grant.successor_dropped':
-      return 'dropped'
-    case 'grant.reauthorization_required':
-      return 'refused'
-    case 'grant.outcome_unknown':
-      return 'unknown'
-    case 'grant.rotation_failed':
-      break
-    default:
-      return undefined
-  }
-  const hasSent = request !== undefined
-  switch (event.code) {
-    case 'STORE_UNAVAILABLE':
-      return hasSent ? 'refused, unmarked' : 'store away'
-    case 'PROVIDER_UNAVAILABLE':
-      if (!hasSent) return event.reason === 'late' ? 'late' : 'not sent'
-      // Where a provider promises that a 503 spends nothing; elsewhere it is an unknown outcome.
-      return event.reason === 'http_503' ? 'unspent' : 'trouble'
-    case 'RATE_LIMITED':
-      return 'unspent'
-    case 'OUTCOME_UNKNOWN':
-      return 'held back'
-    case 'CLIENT_REJECTED':
-      return hasSent ? 'client rejected' : 'paused'
-    case 'UNCOMMITTED_SUCCESSOR':
-    case 'CLOSED':
-      // It had ended when its manager closed.
-      return verdict ?? 'closed'
-    default:
-      return verdict
   }
 }
