@@ -33,6 +33,8 @@ const found: readonly [number, string][] = [
   [18, 'a process that was paused while it settled'],
   [204044, 'a save lost to the answer that showed what it replaced'],
   [207487, 'a silence counted from the late clock'],
+  [502748, 'a successor was dropped though the newer link held the token that was spent'],
+  [506213, 'a grant that was removed and authorized again was kept where no call looked'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 
@@ -48,6 +50,8 @@ const misjudged: readonly [number, string][] = [
   [60565, 'a 429 that answered a revocation'],
   [60741, 'a revocation that had used up the window'],
   [304082, 'a store that forgot one authorization and brought another back'],
+  [502176, 'a save that failed, was stored later, and had been asked for by a machine that slept'],
+  [507960, 'a disk that was told that a successor is stored and never had it'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 

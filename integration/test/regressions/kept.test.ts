@@ -83,6 +83,28 @@ describe('a successor of a token that another process has renewed meanwhile, and
   })
 })
 
+describe('a grant that was removed and authorized again while it was rotated', () => {
+  // What its callers found was kept where no later call looked (simulation, seed 506213).
+  it('is known to this process, store or no store', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const acquire = a.store.hold('acquire', 'before')
+    const rotated = force(a)
+    await acquire.arrived
+    await fleet.store.remove(key)
+    const load = a.store.hold('load', 'before')
+    acquire.open()
+    await load.arrived
+    await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    load.open()
+    const { chain } = await stored(fleet)
+    expect(await rotated).toMatchObject({ chain, generation: 1 })
+    a.store.away = true
+    expect(await a.tokens.getAccessToken('g')).toMatchObject({ chain, generation: 1 })
+  })
+})
+
 describe('a reply without refresh token that keeps the stored one', () => {
   // It was saved without looking: a process frozen meanwhile brought the spent token back.
   it('does not undo what another process stored while this one was frozen', async () => {

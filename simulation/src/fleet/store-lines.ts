@@ -231,8 +231,9 @@ export function localLine(world: World, owner: FleetProcess, store: StoreLine['s
       }
       return served
     },
-    carriedOut(process, { step, request }) {
-      if (step !== 'save') return
+    carriedOut(process, { step, request, before, after }) {
+      // A mark that it is stored goes only where it was held.
+      if (step !== 'save' || before === after) return
       const token = tokenHeld((request as { secret: string }).secret)
       const whereabouts = token === undefined ? undefined : verdicts.bench.ledger.whereabouts.get(token)
       world.tell(

@@ -1,5 +1,5 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
+import { adopt, forgetLink, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type KnownGrant } from '../grant/grant-tokens.js'
 import { type Asked, tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -75,9 +75,7 @@ function otherLink({ answer }: Asked<CommitAnswer>, link: GrantLink): GrantRecor
 function holdsSpent(newer: GrantRecord, { tokens }: KnownGrant, next: TokenPair): boolean {
   const spent = tokens.refreshToken?.reveal()
   const replacement = decodeTokens({ ...next, grantId: newer.grantId }).refreshToken?.reveal()
-  return (
-    spent !== undefined && replacement !== spent && decodeTokens(newer).refreshToken?.reveal() === spent
-  )
+  return spent !== undefined && replacement !== spent && decodeTokens(newer).refreshToken?.reveal() === spent
 }
 
 async function conclude(
@@ -97,8 +95,7 @@ async function conclude(
   entry.uncommitted = false
   if (answer.status === 'missing') {
     // Removed meanwhile: recreating it would undo what the application did.
-    entry.known = undefined
-    ctx.grants.forget(entry)
+    forgetLink(entry)
     ctx.emit({ type: 'grant.successor_dropped', ...link })
     rotation.progress.serveWaiters()
     await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
