@@ -12,11 +12,13 @@ export function deploy(world: World, host: Host): void {
   process.post(0, 'deployment', () => {
     if (owner.closing) return
     owner.closing = true
-    world.fault('closed and replaced')
+    world.fault('closed and replaced', { process })
     const beganAtMs = world.time.nowMs
     const closes = [...owner.managers.values()].map((manager) => manager.close())
     void Promise.allSettled(closes).then((outcomes) => {
       if (process.state === 'dead') return
+      for (const each of outcomes)
+        world.verdicts.bench.reached(`close: ${each.status === 'rejected' ? each.reason.code : 'done'}`)
       const inTime =
         world.time.nowMs - beganAtMs < CLOSE_TIMEOUT_MS &&
         process.freezes.every(({ toMs }) => toMs < beganAtMs)
@@ -24,6 +26,7 @@ export function deploy(world: World, host: Host): void {
         judgeLeavings(world, owner.process.name, process)
       world.tell(() => `${process.name} is closed and ends`)
       process.crash()
+      world.tries.died(process)
       world.time.after(world.chance.between(50, 3_000), 'restart', () => host.revive())
     })
   })

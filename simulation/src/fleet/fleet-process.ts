@@ -90,7 +90,10 @@ export function startFleetProcess(world: World, name: string, machine: Machine):
         world.tell(() => `${name} ${event.type} ${describe(event)}`)
         time.note(event.type)
         bench.reached(`event ${event.type}`)
+        world.tries.told(process, event)
         judgeSilence(bench, `event ${event.type}`, event)
+        if ('code' in event && event.code === 'UNEXPECTED')
+          bench.violated('process', `something in ${name} threw: ${event.reason}`, event.grantId)
       },
     })
     managers.set(provider.id, manager)

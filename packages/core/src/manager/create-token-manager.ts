@@ -1,7 +1,7 @@
 import type { AccessToken } from '../access-token.js'
 import { checkId, checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
-import { linkOf } from '../grant/grant-entry.js'
+import { forgetLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
 import type { GrantKey, GrantRecord, GrantSummary, TokenPair } from '../store/token-store.js'
 import { createAbortHub } from '../time/abort-hub.js'
@@ -144,8 +144,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       const record = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
-        entry.known = undefined
-        entry.ready = undefined
+        forgetLink(entry)
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }
