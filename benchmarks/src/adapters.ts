@@ -80,7 +80,8 @@ async function axiosClients(origin: string): Promise<Throughput<'bare' | 'ours' 
     axios.create({ baseURL: origin, httpAgent: new Agent({ keepAlive: true }), ...own })
   const [bare, ours, refreshed] = [client({ headers }), client({}), client({ headers })]
   attachTokens(ours, { tokens, grantId: GRANT })
-  createAuthRefresh(refreshed, () => Promise.resolve())
+  // Its types are of the CommonJS axios, which are others.
+  createAuthRefresh(refreshed as never, () => Promise.resolve())
   const measured = await measureThroughput(
     {
       bare: () => bare.get('/entries'),
