@@ -9,7 +9,7 @@ import { createYearStore, grantIdOf } from './year-store.js'
 
 /** Tokens of this life instead of a year: renewals come 8,760 times as often, so fewer grants fill the same budget. */
 const LIFE_MS = HOUR
-const LIVES = 4
+const LIVES = 3
 const NEVER = { name: '', fromMs: -1, toMs: -1 }
 
 /** Whether the budget really keeps so many grants alive as `planRenewals` says, and no more. */
@@ -29,7 +29,7 @@ export async function findSaturation(
     providerDown: NEVER,
     storeDown: NEVER,
     secretChange: NEVER,
-    sweepIntervalMs: 1_000,
+    sweepIntervalMs: 5_000,
   }
   const chance = seededChance(24)
   const time = createScheduler(1_760_000_000_000, chance.fork())
