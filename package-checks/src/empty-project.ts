@@ -30,9 +30,15 @@ export function writeProject(folder: string, trial: Trial, packages: readonly Pu
   cpSync(harnesses, folder, { recursive: true })
 }
 
-export async function installProject(folder: string): Promise<void> {
+/** A trial of one version must not run with another. */
+export async function installProject(folder: string, { others }: Trial): Promise<void> {
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
   await runCommand('npm', ['install', ...quiet], { cwd: folder })
+  for (const [name, wanted] of Object.entries(others)) {
+    const manifest = readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')
+    const { version } = JSON.parse(manifest) as { version: string }
+    if (version !== wanted) throw new Error(`${name}: wanted ${wanted}, installed ${version}`)
+  }
 }
 
 /** Compiles a TypeScript example as its project's kind of module. Returns what is to be run. */
@@ -58,11 +64,3 @@ export async function runProject(folder: string, trial: Trial, node: string): Pr
   const args = [join(folder, trial.harness), join(folder, example), trial.kind]
   await runCommand(node, args, { cwd: folder, timeoutMs: 60_000 })
 }
-
-/** What is installed: a trial of one version must not have run with another. */
-export const installedVersion = (folder: string, name: string): string =>
-  (
-    JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as {
-      version: string
-    }
-  ).version

@@ -91,7 +91,7 @@ async function tryOut(trial: Trial): Promise<void> {
   const folder = join(scratch, `project-${count}`)
   const installed = await check(`${trial.name}: installs into an empty project`, async () => {
     writeProject(folder, trial, packages)
-    await installProject(folder)
+    await installProject(folder, trial)
   })
   if (!installed) return
   for (const [version, node] of nodes) {
@@ -108,28 +108,26 @@ const everything: Trial = {
   kind: 'module',
   ours: packages.map(({ name }) => name),
   others: {
-    ...{
-      axios: '1.21.1',
-      express: '5.3.0',
-      '@types/express': '5.0.6',
-      ioredis: '6.0.0',
-      redis: '6.3.1',
-      pg: '8.23.1',
-    },
-    ...{
-      '@types/pg': '8.23.1',
-      '@nestjs/common': '12.5.1',
-      '@nestjs/core': '12.5.1',
-      'reflect-metadata': '0.2.2',
-    },
-    ...{ rxjs: '7.8.2', typescript: '5.9.3', '@types/node': '20.19.43' },
+    '@nestjs/common': '12.5.1',
+    '@nestjs/core': '12.5.1',
+    '@types/express': '5.0.6',
+    '@types/node': '20.19.43',
+    '@types/pg': '8.23.1',
+    axios: '1.21.1',
+    express: '5.3.0',
+    ioredis: '6.0.0',
+    pg: '8.23.1',
+    redis: '6.3.1',
+    'reflect-metadata': '0.2.2',
+    rxjs: '7.8.2',
+    typescript: '5.9.3',
   },
   example: () => ({ file: 'none.mjs', code: '' }),
   harness: '',
 }
 const isTyped = await check('types: everything installs', async () => {
   writeProject(typed, everything, packages)
-  await installProject(typed)
+  await installProject(typed, everything)
 })
 if (isTyped) for (const [name, run] of typeChecks(typed, everything.ours)) await check(name, run)
 

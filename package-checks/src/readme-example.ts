@@ -17,11 +17,10 @@ export function readmeExample(readme: string, replacements: Replacements): strin
   return code
 }
 
-/** Lines of an example that are its own, as a user counts them: no imports, no comments, no blank lines. */
+/** Lines of an example that say something: no imports, no comments, no closing brackets alone. */
 export function ownLines(code: string): number {
   const withoutImports = code.replaceAll(/^import [\s\S]*?from '.*'\n/gm, '')
-  return withoutImports.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('//'))
-    .length
+  return withoutImports.split('\n').filter((line) => !/^\s*(\/\/.*|[\])}>,;]*)$/.test(line)).length
 }
 
 /** The same for a CommonJS module: `import` becomes `require`, and what awaits gets a function around it. */

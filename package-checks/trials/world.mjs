@@ -6,18 +6,19 @@ import { startAuthorizationServer } from '@evergrant/testing'
 export async function startWorld() {
   const provider = await startAuthorizationServer({ preset: 'passolution' })
   const answers = []
-  const api = createServer(async (request, response) => {
+  const answer = async (request, response) => {
     // What needs no token answers without one, as the examples expect of a health check.
     const { authorization } = request.headers
     const isOpen = request.url === '/health'
-    const answer = isOpen
+    const served = isOpen
       ? Response.json({ status: 'ok' })
       : await fetch(new URL(request.url, provider.origin), {
           headers: authorization ? { authorization } : {},
         })
-    answers.push({ path: request.url, status: answer.status })
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
-  })
+    answers.push({ path: request.url, status: served.status })
+    response.writeHead(served.status, { 'content-type': 'application/json' }).end(await served.text())
+  }
+  const api = createServer((request, response) => void answer(request, response))
   await new Promise((resolve) => api.listen(0, '127.0.0.1', resolve))
   process.env.AS = provider.origin
   process.env.API = `http://127.0.0.1:${api.address().port}`
