@@ -62,7 +62,9 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     isApiUrl(url) {
       const { apiOrigins } = ctx.facts
-      return URL.canParse(url) && (apiOrigins.length === 0 || apiOrigins.includes(new URL(url).origin))
+      if (typeof url === 'string' && !URL.canParse(url)) return false
+      if (apiOrigins.length === 0) return true
+      return apiOrigins.includes(typeof url === 'string' ? new URL(url).origin : url.origin)
     },
 
     getAccessToken(grantId, wanted) {
