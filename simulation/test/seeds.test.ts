@@ -34,6 +34,7 @@ const found: readonly [number, string][] = [
   [204044, 'a save lost to the answer that showed what it replaced'],
   [207487, 'a silence counted from the late clock'],
   [502748, 'a successor was dropped though the newer link held the token that was spent'],
+  [7674, 'a slow disk put an older successor over a newer one'],
   [506213, 'a grant that was removed and authorized again was kept where no call looked'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
@@ -51,6 +52,7 @@ const misjudged: readonly [number, string][] = [
   [60741, 'a revocation that had used up the window'],
   [304082, 'a store that forgot one authorization and brought another back'],
   [502176, 'a save that failed, was stored later, and had been asked for by a machine that slept'],
+  [2046, 'a store that was found away only after its client had given up'],
   [507960, 'a disk that was told that a successor is stored and never had it'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]

@@ -1,9 +1,6 @@
 import type { Host } from '../fleet/host.js'
 import type { World } from '../run/world.js'
 
-/** `close()` tries for this long to store what was read. */
-const CLOSE_TIMEOUT_MS = 20_000
-
 /** A new version is rolled out: the old process closes its managers, ends, and another one starts. */
 export function deploy(world: World, host: Host): void {
   const owner = host.current
@@ -20,7 +17,7 @@ export function deploy(world: World, host: Host): void {
       for (const each of outcomes)
         world.verdicts.bench.reached(`close: ${each.status === 'rejected' ? each.reason.code : 'done'}`)
       const inTime =
-        world.time.nowMs - beganAtMs < CLOSE_TIMEOUT_MS &&
+        world.time.nowMs - beganAtMs < world.plan.closeTimeoutMs &&
         process.freezes.every(({ toMs }) => toMs < beganAtMs)
       if (inTime && outcomes.every(({ status }) => status === 'fulfilled'))
         judgeLeavings(world, owner.process.name, process)

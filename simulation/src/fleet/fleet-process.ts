@@ -84,7 +84,7 @@ export function startFleetProcess(world: World, name: string, machine: Machine):
       fetch,
       clock: process.clock,
       chance: process.chance,
-      closeTimeoutMs: 20_000,
+      closeTimeoutMs: plan.closeTimeoutMs,
       ...(plan.smallCache && { maxCachedGrants: 2 }),
       onEvent(event) {
         world.tell(() => `${name} ${event.type} ${describe(event)}`)

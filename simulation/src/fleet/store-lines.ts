@@ -83,11 +83,11 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     answered(process, write, askedAt) {
       note(process, write, askedAt)
     },
-    failed(process, step, request, kind, inMs) {
+    failed(process, step, request, { kind, askedAtMs, failsAtMs }) {
       if (step === 'acquire') {
         verdicts.bench.ledger.awayAtMs.set(
           `${process.name} ${grantName(request as GrantKey)}`,
-          time.nowMs + Math.min(inMs, storeTimeoutMs),
+          Math.min(failsAtMs, askedAtMs + storeTimeoutMs),
         )
       }
       if (kind === 'away') world.fault('store away', struckBy(process, request))
