@@ -3,8 +3,8 @@ import { type EvergrantError, type HttpAnswer, type Problem, problemAnswer, prob
 import type { Request } from 'express'
 import { optionError } from './check-options.js'
 
-/** Where a user connects (again): an address, or a function that finds it for a request. */
-export type ConnectUrl = string | ((req: Request) => string)
+/** Where a user connects (again): an address, or a function; with several managers `error.provider` says whose it is. */
+export type ConnectUrl = string | ((req: Request, error: EvergrantError) => string | undefined)
 
 export function checkConnectUrl(connectUrl: unknown): void {
   if (connectUrl !== undefined && !['string', 'function'].includes(typeof connectUrl)) {
@@ -20,7 +20,7 @@ export function answerProblem(
   res: ServerResponse,
 ): void {
   const answer = problemOf(error)
-  const url = typeof connectUrl === 'function' ? connectUrl(req) : connectUrl
+  const url = typeof connectUrl === 'function' ? connectUrl(req, error) : connectUrl
   sendProblem(res, answer, answer.status === 401 ? url : undefined)
 }
 

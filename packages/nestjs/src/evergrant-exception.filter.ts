@@ -27,8 +27,8 @@ const named = new Map<string, Type<EvergrantExceptionFilter>>()
  * `connect`, where the user can connect again, 503 with `Retry-After`, 504; on a WebSocket as Nest's `exception`
  * message with the same data. In microservices and GraphQL Nest goes on as if there were no filter.
  *
- * The links are those of the default manager. An error does not say whose it is: with several managers, put
- * `EvergrantExceptionFilter.of(name)` on the controllers of the others.
+ * The links are those of the default manager. With several, let its `connectUrl` be a function that looks at
+ * `error.provider`, or put `EvergrantExceptionFilter.of(name)` on the controllers of the others.
  *
  * No answer holds a grant id, a cause or a secret. Nothing is logged: the manager's `onEvent` tells what happens.
  */

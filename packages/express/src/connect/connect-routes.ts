@@ -97,12 +97,15 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
         problemWith(405, 'method_refused', 'Method not allowed', `Use ${route.method}.`),
       )
     }
-    route.run(req, res).catch((error: unknown) => {
-      if (isDisconnect(error, res)) return
-      if (isEvergrantError(error) && !res.headersSent) answerFailure(error, req, res)
-      else next(error)
-    })
+    route.run(req, res).catch((error: unknown) => fail(error, req, res, next))
   }
+}
+
+/** One of our errors is answered here; anything else is the application's to handle. */
+function fail(error: unknown, req: Request, res: Response, next: NextFunction): void {
+  if (isDisconnect(error, res)) return
+  if (isEvergrantError(error) && !res.headersSent) answerFailure(error, req, res)
+  else next(error)
 }
 
 function answerFailure(what: ConnectFailure | EvergrantError, req: Request, res: Response): void {
