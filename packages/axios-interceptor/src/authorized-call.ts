@@ -31,7 +31,8 @@ export async function authorizedCall(call: AuthorizedCall): Promise<ResponseLike
   async function send(token: AccessToken): Promise<Outcome> {
     const headers = copyHeaders(config.headers)
     for (const [name, value] of Object.entries(body.headers)) headers.set(name, value)
-    headers.set('Authorization', `Bearer ${token.reveal()}`)
+    // Not by `set`, which looks at each header for one of this name: there is none, or this call were not ours.
+    headers.Authorization = `Bearer ${token.reveal()}`
     const timeout = wait.timeoutLeft()
     const beforeRedirect = keptAtOrigin(url, config.beforeRedirect, () => {
       tokenStrayed = true
@@ -84,7 +85,7 @@ function notReplayable(grantId: string): EvergrantError {
   return new EvergrantError('BODY_NOT_REPLAYABLE', message, { grantId })
 }
 
-/** As it is, without a second look at each header, which costs more than all the rest of this package. */
+/** As they are, without a second look at each header, which costs more than all the rest of this package. */
 function copyHeaders(headers: HeadersLike): HeadersLike {
   return Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
 }

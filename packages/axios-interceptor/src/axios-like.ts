@@ -45,6 +45,7 @@ export interface AdapterConfig extends RequestConfigLike {
 }
 
 export interface HeadersLike {
+  Authorization?: string
   has(name: string): boolean
   set(name: string, value: string): unknown
   toJSON(): Record<string, unknown>

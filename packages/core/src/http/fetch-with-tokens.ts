@@ -99,9 +99,8 @@ function isReplayable(body: unknown): boolean {
   )
 }
 
-/** The token sits only in this private copy, never in what the application passed in. */
-function withToken(init: RequestInit | undefined, given: Headers, token: AccessToken): RequestInit {
-  const headers = new Headers(given)
+/** The token sits only in these headers, a private copy, never in what the application passed in. */
+function withToken(init: RequestInit | undefined, headers: Headers, token: AccessToken): RequestInit {
   try {
     headers.set('authorization', `Bearer ${token.reveal()}`)
   } catch {
