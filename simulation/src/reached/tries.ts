@@ -51,7 +51,7 @@ interface Try {
   request: SentRequest | undefined
   isUnconnected: boolean
   /** What it came to, unless an event of the same step says it better. */
-  verdict: Outcome | undefined
+  verdict: Outcome | 'untold' | undefined
 }
 
 export function createTries(options: {
@@ -67,15 +67,16 @@ export function createTries(options: {
 
   const find = (process: SimProcess, key: GrantKey): Try | undefined => open.get(process)?.get(grantName(key))
 
-  function end(each: Try | undefined, outcome: Outcome): void {
+  function end(each: Try | undefined, outcome: Outcome | 'untold'): void {
     if (!each || open.get(each.process)?.get(grantName(each.key)) !== each) return
     open.get(each.process)?.delete(grantName(each.key))
     judged.delete(each)
+    if (outcome === 'untold') return
     count(`state ${each.state} × ${outcome}`)
     for (const fault of each.faults) count(`fault ${fault} × ${outcome}`)
   }
 
-  function judge(each: Try | undefined, verdict: Outcome): void {
+  function judge(each: Try | undefined, verdict: Outcome | 'untold'): void {
     if (!each) return
     each.verdict = verdict
     judged.add(each)
@@ -146,7 +147,8 @@ export function createTries(options: {
       if (each?.question.attempt !== of.attempt || each.verdict) return
       const isShut = now() <= (shutUntilMs.get(process)?.get(of.provider) ?? 0)
       // Of a grant that was removed meanwhile core tells nothing more.
-      if (each.isUnconnected) judge(each, 'not sent')
+      if (each.request) judge(each, 'untold')
+      else if (each.isUnconnected) judge(each, 'not sent')
       else judge(each, isClosing ? 'closed' : isShut ? 'no slot' : 'fresh')
     },
     sent(process, grantId, request) {
