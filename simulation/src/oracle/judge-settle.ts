@@ -9,7 +9,7 @@ import type { Bench } from './oracle.js'
  * it the lease with that attempt in the record, and again from when the store was back.
  */
 export function judgeSettle(bench: Bench, process: SimProcess, write: StoreWrite): void {
-  const { ledger, time } = bench
+  const { ledger } = bench
   const { before, atMs } = write
   const { status } = write.answer as { status: string }
   if (!before) return
@@ -30,8 +30,11 @@ export function judgeSettle(bench: Bench, process: SimProcess, write: StoreWrite
   if (open.length === 0 || !provider || provider.plan.kind.inGrace === 'same-pair') return
   const shownAtMs = Math.max(...open.map((each) => ledger.shownOpenAtMs.get(place(each)) ?? atMs))
   const awayAtMs = ledger.awayAtMs.get(`${process.name} ${grantName(record)}`) ?? Number.NEGATIVE_INFINITY
-  const waitedMs = atMs - Math.max(shownAtMs, awayAtMs)
-  if (awayAtMs > time.nowMs || waitedMs >= provider.timings.settleMs * 0.9) return
+  const askedAtMs = ledger.armAskedAtMs.get(write.request as object) ?? atMs
+  // Core has given this question up: no byte follows from its answer.
+  if (atMs - askedAtMs >= provider.timings.storeTimeoutMs) return
+  const waitedMs = askedAtMs - Math.max(shownAtMs, awayAtMs)
+  if (awayAtMs > askedAtMs || waitedMs >= provider.timings.settleMs * 0.9) return
   const what = `${process.name} armed ${Math.round(waitedMs)} ms after it could first know of another's open attempt`
   bench.violated('P1 spent-once', what, record.grantId)
 }
