@@ -22,6 +22,7 @@ export function judgeSettle(bench: Bench, process: SimProcess, write: StoreWrite
   if (status === 'acquired') {
     for (const each of open)
       if (!ledger.shownOpenAtMs.has(place(each))) ledger.shownOpenAtMs.set(place(each), atMs)
+    judgeLength(bench, process, write, open)
   }
   if (status !== 'armed') return
   if (!ledger.attemptOf.has(own)) ledger.attemptOf.set(own, process)
@@ -37,4 +38,30 @@ export function judgeSettle(bench: Bench, process: SimProcess, write: StoreWrite
   if (awayAtMs > askedAtMs || waitedMs >= provider.timings.settleMs * 0.9) return
   const what = `${process.name} armed ${Math.round(waitedMs)} ms after it could first know of another's open attempt`
   bench.violated('P1 spent-once', what, record.grantId)
+}
+
+/** Between two looks of one settle; after more it has begun anew. */
+const LONGEST_GAP_MS = 4_000
+/** The last look may have been long under way. */
+const LAST_LOOK_MS = 8_000
+
+/** P8: and no longer than that, whatever becomes of its wall clock. */
+function judgeLength(
+  { ledger, providers, violated }: Bench,
+  process: SimProcess,
+  { atMs, request }: StoreWrite,
+  open: readonly SendAttempt[],
+): void {
+  const { settling } = ledger
+  const { attempt, provider, grantId } = request as ArmRequest
+  const place = `${process.name} ${attempt}`
+  const nowMs = process.machine.monotonicMs()
+  const before = settling.get(place)
+  const names = open.map(({ id }) => id).join()
+  const goesOn = before?.names === names && atMs - before.lastAtMs < LONGEST_GAP_MS
+  const sinceMs = goesOn ? before.sinceMs : nowMs
+  settling.set(place, { names, sinceMs, lastAtMs: atMs })
+  const settleMs = providers.get(provider)?.timings.settleMs ?? 0
+  if (open.length === 0 || nowMs - sinceMs <= settleMs + LAST_LOOK_MS) return
+  violated('P8 alive', `${process.name} still settles after ${Math.round(nowMs - sinceMs)} ms`, grantId)
 }

@@ -99,6 +99,11 @@ export interface Ledger {
   readonly attemptOf: Map<string, SimProcess>
   /** When the store first gave a process a lease with this attempt of another open, by both names. */
   readonly shownOpenAtMs: Map<string, number>
+  /** Who waits for which open attempts, since when on its own monotonic clock, by process and own attempt. */
+  readonly settling: Map<
+    string,
+    { readonly names: string; readonly sinceMs: number; readonly lastAtMs: number }
+  >
   /** When core asked to arm, by its very question: what came after that it could not wait for. */
   readonly armAskedAtMs: WeakMap<object, number>
   /** When a process last heard that the lease of a grant could not be had because the store was away. */
@@ -122,6 +127,7 @@ export function createLedger(): Ledger {
     attemptOf: new Map(),
     shownOpenAtMs: new Map(),
     armAskedAtMs: new WeakMap(),
+    settling: new Map(),
     awayAtMs: new Map(),
   }
 }
