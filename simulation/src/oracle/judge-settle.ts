@@ -1,4 +1,4 @@
-import type { ArmRequest, SendAttempt } from '@evergrant/core'
+import type { AcquireAnswer, AcquireRequest, ArmRequest, SendAttempt } from '@evergrant/core'
 import type { SimProcess } from '../fleet/sim-process.js'
 import type { StoreWrite } from '../store/sim-store.js'
 import { grantName } from './ledger.js'
@@ -22,7 +22,6 @@ export function judgeSettle(bench: Bench, process: SimProcess, write: StoreWrite
   if (status === 'acquired') {
     for (const each of open)
       if (!ledger.shownOpenAtMs.has(place(each))) ledger.shownOpenAtMs.set(place(each), atMs)
-    judgeLength(bench, process, write, open)
   }
   if (status !== 'armed') return
   if (!ledger.attemptOf.has(own)) ledger.attemptOf.set(own, process)
@@ -45,23 +44,30 @@ const LONGEST_GAP_MS = 4_000
 /** The last look may have been long under way. */
 const LAST_LOOK_MS = 8_000
 
-/** P8: and no longer than that, whatever becomes of its wall clock. */
-function judgeLength(
-  { ledger, providers, violated }: Bench,
+/**
+ * P8: and no longer than that, whatever becomes of its wall clock. Called when core asks for the lease; what it returns,
+ * when it hears the answer. A look that fails begins the wait anew.
+ */
+export function judgeSettling(
+  { ledger, time, providers, violated }: Bench,
   process: SimProcess,
-  { atMs, request }: StoreWrite,
-  open: readonly SendAttempt[],
-): void {
+  { attempt, provider, grantId }: AcquireRequest,
+): (answer: AcquireAnswer) => void {
   const { settling } = ledger
-  const { attempt, provider, grantId } = request as ArmRequest
   const place = `${process.name} ${attempt}`
-  const nowMs = process.machine.monotonicMs()
   const before = settling.get(place)
-  const names = open.map(({ id }) => id).join()
-  const goesOn = before?.names === names && atMs - before.lastAtMs < LONGEST_GAP_MS
-  const sinceMs = goesOn ? before.sinceMs : nowMs
-  settling.set(place, { names, sinceMs, lastAtMs: atMs })
-  const settleMs = providers.get(provider)?.timings.settleMs ?? 0
-  if (open.length === 0 || nowMs - sinceMs <= settleMs + LAST_LOOK_MS) return
-  violated('P8 alive', `${process.name} still settles after ${Math.round(nowMs - sinceMs)} ms`, grantId)
+  const goesOn = before !== undefined && time.nowMs - before.lastAtMs < LONGEST_GAP_MS
+  settling.delete(place)
+  return (answer) => {
+    if (answer.status !== 'acquired') return
+    const open = answer.record.attempts.filter(({ id, state }) => state === 'open' && id !== attempt)
+    if (open.length === 0) return
+    const names = open.map(({ id }) => id).join()
+    const nowMs = process.machine.monotonicMs()
+    const sinceMs = goesOn && before.names === names ? before.sinceMs : nowMs
+    settling.set(place, { names, sinceMs, lastAtMs: time.nowMs })
+    const settleMs = providers.get(provider)?.timings.settleMs ?? 0
+    if (nowMs - sinceMs <= settleMs + LAST_LOOK_MS) return
+    violated('P8 alive', `${process.name} still settles after ${Math.round(nowMs - sinceMs)} ms`, grantId)
+  }
 }
