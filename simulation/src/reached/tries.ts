@@ -36,6 +36,8 @@ export interface Tries {
   told(process: SimProcess, event: EvergrantEvent): void
   struck(fault: Fault, whom: Struck): void
   died(process: SimProcess): void
+  /** Whoever has the lease of this grant, or what it brought. */
+  holderOf(grantId: string): SimProcess | undefined
   /** Everything that the step set off has settled. */
   endOfStep(): void
 }
@@ -177,6 +179,12 @@ export function createTries(options: {
     died(process) {
       for (const each of open.get(process)?.values() ?? []) end(each, 'died')
       open.delete(process)
+    },
+    holderOf(grantId) {
+      for (const [process, ofProcess] of open)
+        for (const { key, hasLease } of ofProcess.values())
+          if (hasLease && key.grantId === grantId) return process
+      return undefined
     },
     endOfStep() {
       for (const each of judged) end(each, each.verdict ?? 'fresh')
