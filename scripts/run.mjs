@@ -42,6 +42,10 @@ const TASKS = {
     ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
     ['vitest', 'run'],
   ],
+  'check:packages': [
+    ['turbo', 'run', 'build', '--output-logs=errors-only'],
+    ['node', '--import=tsx', 'package-checks/src/main.ts'],
+  ],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
   check: [
     ['biome', ci ? 'ci' : 'check', '.'],
