@@ -139,6 +139,8 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     { step, request, answer, before, atMs }: StoreWrite,
     askedAt: ClockMark,
   ): void {
+    // Core has given the question up: it was told nothing.
+    if (process.machine.monotonicMs() - askedAt.monotonicMs >= storeTimeoutMs) return
     const { ledger } = verdicts.bench
     const { status, untilMs, validUntilMs } = (answer ?? {}) as {
       status?: string
