@@ -52,6 +52,7 @@ const misjudged: readonly [number, string][] = [
   [60741, 'a revocation that had used up the window'],
   [304082, 'a store that forgot one authorization and brought another back'],
   [502176, 'a save that failed, was stored later, and had been asked for by a machine that slept'],
+  [2614, 'an arm that arrived late, after its process had asked for the lease anew'],
   [2046, 'a store that was found away only after its client had given up'],
   [507960, 'a disk that was told that a successor is stored and never had it'],
   [4807, 'a refusal torn in half, heard again under the lease'],

@@ -83,6 +83,26 @@ describe('a successor of a token that another process has renewed meanwhile, and
   })
 })
 
+describe('a lease whose answer came after the grant had moved on', () => {
+  // It went on with the newer link's token under the older link's lease; arm alone stood in the way (simulation, seed 435).
+  it('is given back, and nothing is armed with it', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { chain, secret, expiresAtMs, renewAtMs } = await stored(fleet)
+    const acquire = a.store.hold('acquire', 'after')
+    const arm = vi.spyOn(fleet.store, 'arm')
+    const rotated = force(a)
+    await acquire.arrived
+    const next = { secret, expiresAtMs, renewAtMs }
+    await fleet.store.commit({ ...key, chain, generation: 1, attempt: 'another', next })
+    expect((await a.tokens.getAccessToken('g')).generation).toBe(2)
+    acquire.open()
+    expect((await rotated).generation).toBe(2)
+    expect(arm).not.toHaveBeenCalled()
+  })
+})
+
 describe('a grant that was removed and authorized again while it was rotated', () => {
   // What its callers found was kept where no later call looked (simulation, seed 506213).
   it('is known to this process, store or no store', async () => {

@@ -35,7 +35,8 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
   })
   a(faults.rollback, 'store forgets', () => forget(world))
   a(faults.partition, 'partition', () => {
-    const process = someProcess()?.process
+    // Now and then the very one that has a successor in hand, or is about to.
+    const process = (chance.happens(0.5) && world.tries.holderOf(grantId)) || someProcess()?.process
     if (!process || conditions.cutOff.has(process)) return
     conditions.cutOff.add(process)
     world.tell(() => `${process.name} is cut off from the store`)

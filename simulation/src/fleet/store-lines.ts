@@ -65,6 +65,7 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
         () =>
           `${process.name} asks ${step} ${describe(request)}${fate.kind === 'served' ? '' : ` [${fate.kind}]`}`,
       )
+      if (step === 'arm') verdicts.bench.ledger.armAskedAtMs.set(request as object, time.nowMs)
       if (step === 'commit') whyNotInEscrow(world, owner, request)
       if (step === 'commit' && fate.kind === 'served' && fate.thereMs > 400) spoil(process, request)
       return fate
@@ -138,6 +139,8 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     { step, request, answer, before, atMs }: StoreWrite,
     askedAt: ClockMark,
   ): void {
+    // Core has given the question up: it was told nothing.
+    if (process.machine.monotonicMs() - askedAt.monotonicMs >= storeTimeoutMs) return
     const { ledger } = verdicts.bench
     const { status, untilMs, validUntilMs } = (answer ?? {}) as {
       status?: string

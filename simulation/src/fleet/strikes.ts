@@ -27,6 +27,9 @@ function weightOf(label: string): number {
 
 const SHAPES: readonly [FreezeShape, ...FreezeShape[]] = ['stopped', 'suspended', 'paused']
 
+/** Clocks are set far less often than bursts of calls come. */
+const CLOCK_PART = 0.01
+
 /** At each delivery to a process: it may die there, or stand still, before or just after it. */
 export function strike(world: World, process: SimProcess, label: string): void {
   const { plan, chance, conditions } = world
@@ -40,7 +43,18 @@ export function strike(world: World, process: SimProcess, label: string): void {
     const forMs = chance.spread(100, chance.happens(0.2) ? 3_600_000 : 60_000)
     if (chance.happens(0.5)) freeze(world, process, shape, forMs, `before ${label}`)
     else world.time.after(0.01, 'strike', () => freeze(world, process, shape, forMs, `after ${label}`))
-  }
+  } else if (chance.happens(plan.faults.clockJump * CLOCK_PART * weight))
+    setClock(world, process, `before ${label}`)
+}
+
+/** Somebody sets the clock at the worst moment. */
+function setClock(world: World, { machine }: SimProcess, when: string): void {
+  const { chance, hosts } = world
+  const byMs = chance.spread(1_000, 86_400_000) * (chance.happens(0.5) ? 1 : -1)
+  world.tell(() => `${machine.name}'s wall clock jumps by ${Math.round(byMs)} ms ${when}`)
+  for (const { process } of hosts.map(({ current }) => current))
+    if (process.machine === machine && process.pending > 0) world.fault('clock jump', { process })
+  machine.jump(byMs)
 }
 
 function crash(world: World, process: SimProcess, when: string): void {

@@ -1,4 +1,5 @@
 import type { GrantKey, GrantRecord, TokenStore } from '@evergrant/core'
+import { judgeSettling } from '../oracle/judge-settle.js'
 import { grantName, refreshTokenIn } from '../oracle/ledger.js'
 import type { World } from '../run/world.js'
 import { markClocks } from './clock-mark.js'
@@ -93,7 +94,16 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     acquire(request) {
       owner.lookedAtMs.set(grantName(request), time.nowMs)
       tries.asks(process, request)
-      return ask(request.provider, () => store.acquire(request), hears('acquire', request))
+      const hear = hears('acquire', request)
+      const judge = judgeSettling(verdicts.bench, process, request)
+      return ask(
+        request.provider,
+        () => store.acquire(request),
+        (answer) => {
+          hear(answer)
+          judge(answer)
+        },
+      )
     },
     arm: (request) => ask(request.provider, () => store.arm(request), hears('arm', request)),
     fail: (request) => ask(request.provider, () => store.fail(request), hears('fail', request)),

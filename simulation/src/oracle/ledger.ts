@@ -99,6 +99,13 @@ export interface Ledger {
   readonly attemptOf: Map<string, SimProcess>
   /** When the store first gave a process a lease with this attempt of another open, by both names. */
   readonly shownOpenAtMs: Map<string, number>
+  /** Who waits for which open attempts, since when on its own monotonic clock, by process and own attempt. */
+  readonly settling: Map<
+    string,
+    { readonly names: string; readonly sinceMs: number; readonly lastAtMs: number }
+  >
+  /** When core asked to arm, by its very question: what came after that it could not wait for. */
+  readonly armAskedAtMs: WeakMap<object, number>
   /** When a process last heard that the lease of a grant could not be had because the store was away. */
   readonly awayAtMs: Map<string, number>
   /** Access tokens whose expiry was written down by a machine that could not know better, and by how much. */
@@ -119,6 +126,8 @@ export function createLedger(): Ledger {
     writtenLateByMs: new Map(),
     attemptOf: new Map(),
     shownOpenAtMs: new Map(),
+    armAskedAtMs: new WeakMap(),
+    settling: new Map(),
     awayAtMs: new Map(),
   }
 }

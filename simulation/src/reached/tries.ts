@@ -36,6 +36,8 @@ export interface Tries {
   told(process: SimProcess, event: EvergrantEvent): void
   struck(fault: Fault, whom: Struck): void
   died(process: SimProcess): void
+  /** Whoever has the lease of this grant, or what it brought. */
+  holderOf(grantId: string): SimProcess | undefined
   /** Everything that the step set off has settled. */
   endOfStep(): void
 }
@@ -51,7 +53,7 @@ interface Try {
   request: SentRequest | undefined
   isUnconnected: boolean
   /** What it came to, unless an event of the same step says it better. */
-  verdict: Outcome | undefined
+  verdict: Outcome | 'untold' | undefined
 }
 
 export function createTries(options: {
@@ -67,15 +69,16 @@ export function createTries(options: {
 
   const find = (process: SimProcess, key: GrantKey): Try | undefined => open.get(process)?.get(grantName(key))
 
-  function end(each: Try | undefined, outcome: Outcome): void {
+  function end(each: Try | undefined, outcome: Outcome | 'untold'): void {
     if (!each || open.get(each.process)?.get(grantName(each.key)) !== each) return
     open.get(each.process)?.delete(grantName(each.key))
     judged.delete(each)
+    if (outcome === 'untold') return
     count(`state ${each.state} × ${outcome}`)
     for (const fault of each.faults) count(`fault ${fault} × ${outcome}`)
   }
 
-  function judge(each: Try | undefined, verdict: Outcome): void {
+  function judge(each: Try | undefined, verdict: Outcome | 'untold'): void {
     if (!each) return
     each.verdict = verdict
     judged.add(each)
@@ -146,7 +149,8 @@ export function createTries(options: {
       if (each?.question.attempt !== of.attempt || each.verdict) return
       const isShut = now() <= (shutUntilMs.get(process)?.get(of.provider) ?? 0)
       // Of a grant that was removed meanwhile core tells nothing more.
-      if (each.isUnconnected) judge(each, 'not sent')
+      if (each.request) judge(each, 'untold')
+      else if (each.isUnconnected) judge(each, 'not sent')
       else judge(each, isClosing ? 'closed' : isShut ? 'no slot' : 'fresh')
     },
     sent(process, grantId, request) {
@@ -175,6 +179,12 @@ export function createTries(options: {
     died(process) {
       for (const each of open.get(process)?.values() ?? []) end(each, 'died')
       open.delete(process)
+    },
+    holderOf(grantId) {
+      for (const [process, ofProcess] of open)
+        for (const { key, hasLease } of ofProcess.values())
+          if (hasLease && key.grantId === grantId) return process
+      return undefined
     },
     endOfStep() {
       for (const each of judged) end(each, each.verdict ?? 'fresh')

@@ -143,6 +143,10 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
     entry.quiet = undefined
     entry.failures = 0
     entry.ended.clear()
+  } else if (record.attempts.length === 0 && entry.failure?.error.reason === 'held') {
+    // What it was held back for has been taken back: it was never sent.
+    entry.failure = undefined
+    entry.quiet = undefined
   }
   prepare(entry)
   return same ? 'same' : 'adopted'

@@ -1,5 +1,5 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import { adopt, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -84,6 +84,11 @@ async function rotateHeld(
   if (settled.kind !== 'settled') return settled.step
   const { known } = entry
   if (!known) return gone(entry)
+  // A look at the store found another link meanwhile: this lease is not for its token.
+  if (!isSameLink(known.record, hold.link)) {
+    await release(ctx, entry, hold, 'not-sent')
+    return { kind: 'moved' }
+  }
 
   // The store's clock is known exactly now; what looked expired on ours may be fresh.
   if (!rotation.forced && isFresh(ctx, known, hold.timings)) {

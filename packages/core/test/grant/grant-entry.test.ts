@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { EvergrantError } from '../../src/errors.js'
+import { adopt, createGrantEntry, type GrantEntry } from '../../src/grant/grant-entry.js'
+import type { GrantRecord, SendAttempt } from '../../src/store/token-store.js'
+
+const key = { provider: 'p', grantId: 'g' }
+const lost: SendAttempt = { id: 'another', armedAtMs: 0, state: 'lost' }
+
+function record(attempts: readonly SendAttempt[]): GrantRecord {
+  const secret = JSON.stringify({ access_token: 'a', refresh_token: 'r' })
+  const pair = { secret, expiresAtMs: 3_600_000, renewAtMs: 0 }
+  return {
+    ...key,
+    ...pair,
+    chain: 'c',
+    generation: 1,
+    state: 'live',
+    attempts,
+    sends: attempts.length,
+    committedAtMs: 0,
+  }
+}
+
+/** One whose token is held back until it expires, as its last rotation found. */
+function heldBack(reason: string): GrantEntry {
+  const entry = createGrantEntry(key, false)
+  adopt({ asked: 0 }, entry, record([lost]), { nowMs: 1, order: 1 })
+  const at = { wallMs: 0, monotonicMs: 0 }
+  const error = new EvergrantError('OUTCOME_UNKNOWN', 'held', { reason })
+  entry.failure = { error, at, forMs: 3_600_000, giveUp: true }
+  entry.quiet = { at, forMs: 3_600_000 }
+  return entry
+}
+
+describe('a token that is held back because it was sent', () => {
+  // An idle grant lapsed for it (simulation, seed 1003802).
+  it('is held no longer when the store shows that it was not', () => {
+    const entry = heldBack('held')
+    adopt({ asked: 1 }, entry, record([]), { nowMs: 2, order: 2 })
+    expect([entry.failure, entry.quiet]).toEqual([undefined, undefined])
+  })
+
+  it('is held as long as the store shows the attempt', () => {
+    const entry = heldBack('held')
+    adopt({ asked: 1 }, entry, record([lost]), { nowMs: 2, order: 2 })
+    expect(entry.failure?.error.reason).toBe('held')
+    expect(entry.quiet).toBeDefined()
+  })
+
+  it('keeps any other pause', () => {
+    const entry = heldBack('http_503')
+    adopt({ asked: 1 }, entry, record([]), { nowMs: 2, order: 2 })
+    expect(entry.failure?.error.reason).toBe('http_503')
+  })
+})
