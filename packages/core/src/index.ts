@@ -18,6 +18,7 @@ export {
 export type { EventListener, EvergrantEvent } from './events.js'
 export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
 export { type Problem, problemOf } from './http/problem.js'
+export { scrubError } from './http/scrub-error.js'
 export { createTokenManager } from './manager/create-token-manager.js'
 export type { KeepAliveOptions } from './manager/keep-alive.js'
 export type { TokenManagerOptions } from './manager/options.js'

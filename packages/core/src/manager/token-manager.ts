@@ -82,7 +82,10 @@ export interface AuthorizationUrlOptions {
   readonly parameters?: Readonly<Record<string, string>> | undefined
 }
 
-/** Keep `state` and `codeVerifier` in the user's session; send the user's browser to `url`. */
+/**
+ * Keep `state` and `codeVerifier` in the user's session; send the user's browser to `url`. `util.inspect` and the
+ * console show nothing of it; `JSON.stringify` does, because a session has to keep it.
+ */
 export interface AuthorizationRequest {
   readonly url: string
   readonly state: string
@@ -154,7 +157,8 @@ export interface TokenManager {
    * code is spent.
    *
    * @throws EvergrantError `AUTHORIZATION_FAILED` (denied, forged or replayed), `CLIENT_REJECTED`,
-   *   `INVALID_REPLY`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `STORE_UNAVAILABLE`, `CLOSED`
+   *   `INVALID_REPLY`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `STORE_UNAVAILABLE`,
+   *   `UNEXPECTED` (the client authentication threw), `CLOSED`
    */
   exchangeCode(grantId: string, options: ExchangeCodeOptions): Promise<GrantStatus>
 
