@@ -26,9 +26,25 @@ const TASKS = {
   'simulate:mutants': [
     ['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/mutants/main.ts'],
   ],
+  // On what is built: a year is long, and the names that tsx keeps cost a fifth of it.
+  'simulate:year': [
+    ['turbo', 'run', 'build', '--output-logs=errors-only'],
+    [
+      'node',
+      '--expose-gc',
+      '--max-semi-space-size=64',
+      '--max-old-space-size=8192',
+      '--import=tsx',
+      'simulation/src/year/main.ts',
+    ],
+  ],
   test: [
     ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
     ['vitest', 'run'],
+  ],
+  'check:packages': [
+    ['turbo', 'run', 'build', '--output-logs=errors-only'],
+    ['node', '--import=tsx', 'package-checks/src/main.ts'],
   ],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
   check: [

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { StoreKind } from './open-store.js'
 
 /** The measurements that make up the first set: what is run when none is named. */
-export const FIRST_SET = ['fresh-path', 'herd', 'fleet'] as const
+export const FIRST_SET = ['fresh-path', 'adapters', 'herd', 'fleet'] as const
 
 export type FirstSetBench = (typeof FIRST_SET)[number]
 
@@ -20,11 +20,12 @@ export type CommandLine =
   | { readonly kind: 'wrong'; readonly problem: string }
 
 export const helpText = `npm run bench [-- --json]
-npm run bench -- fresh-path|herd|fleet [--json]
+npm run bench -- fresh-path|adapters|herd|fleet [--json]
 npm run bench -- million --store sqlite|postgres [--grants 1000000] [--json]
 
-  (none)      fresh-path, herd and fleet, one after the other
+  (none)      fresh-path, adapters, herd and fleet, one after the other
   fresh-path  getAccessToken for a fresh token beside a bare await, a Map, and what others publish for it
+  adapters    requests a second through Axios, fetch and the proxy beside the bare ones
   herd        10,000 callers at an expiry beside a hand-written single-flight
   fleet       4 processes × 1,000 callers on Redis beside a lock that is polled
   million     the steps of a store that holds a million grants beside the same store with a thousand,

@@ -1,3 +1,4 @@
+import { adapters } from './adapters.js'
 import type { FirstSetBench } from './command-line.js'
 import { fleet } from './fleet.js'
 import { freshPath } from './fresh-path.js'
@@ -6,6 +7,7 @@ import type { Measured } from './measured.js'
 
 const BENCHES: Readonly<Record<FirstSetBench, (show: (line: string) => void) => Promise<Measured>>> = {
   'fresh-path': freshPath,
+  adapters,
   herd,
   fleet,
 }

@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import {
   createTokenManager,
   type OAuth2ProviderOptions,
@@ -14,6 +13,7 @@ import { startRedis } from '../../packages/store-redis/test/redis-server.js'
 import { median } from './durations.js'
 import type { FleetOrder, FleetReport, FleetSetup } from './fleet-messages.js'
 import type { Measured } from './measured.js'
+import { startOwnProcess } from './own-process.js'
 import { savePolled } from './polling-lock.js'
 
 const PROCESSES = 4
@@ -45,7 +45,9 @@ export async function fleet(show: (line: string) => void): Promise<Measured> {
     store: ioredisStore({ client: redis }),
   })
   const setup: FleetSetup = { redisUrl: redisServer.url, provider, callers: CALLERS }
-  const children = await Promise.all(Array.from({ length: PROCESSES }, () => startProcess(setup)))
+  const children = await Promise.all(
+    Array.from({ length: PROCESSES }, async () => (await startOwnProcess('./fleet-process.ts', setup)).child),
+  )
   const lateMs = { ours: [] as number[], polling: [] as number[] }
   try {
     for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -112,14 +114,4 @@ async function play(children: readonly ChildProcess[], order: FleetOrder): Promi
     throw new Error(`${winners.length} processes have fetched tokens, ${order.kind}`)
   }
   return Math.max(...losers.map(({ servedAtMs }) => servedAtMs)) - (winners[0]?.committedAtMs ?? 0)
-}
-
-async function startProcess(setup: FleetSetup): Promise<ChildProcess> {
-  const file = fileURLToPath(new URL('./fleet-process.ts', import.meta.url))
-  const child = fork(file, [JSON.stringify(setup)])
-  child.once('exit', (code) => {
-    if (code !== 0) process.emitWarning(`a process of the fleet ended with ${code}`)
-  })
-  await once(child, 'message')
-  return child
 }

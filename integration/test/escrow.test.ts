@@ -148,6 +148,34 @@ describe('a successor in escrow', () => {
     await tokens.close()
   })
 
+  // Over whatever lay there: the successor of another process was gone (simulation, seed 7674).
+  it('keeps the successor of one process when the disk takes an older one of another late', async () => {
+    const disk = memoryStore()
+    const slow = gatedStore(disk)
+    const [late, reader] = [escrowed(remote, slow, { waitMs: 10 }), escrowed(remote, disk)]
+    const pair = (secret: string) => ({ secret, expiresAtMs: null, renewAtMs: null })
+    const link = (chain: string) => ({ provider: 'p', grantId: 'g', chain, generation: 1 })
+    const commit = (chain: string) => ({
+      ...link(chain),
+      attempt: `of ${chain}`,
+      next: pair(`2 of ${chain}`),
+    })
+    await remoteInner.save({ ...link('new'), ...pair('1 of new'), generation: 1 })
+    const write = slow.hold('save', 'before')
+    const superseded = late.commit(commit('old'))
+    await write.arrived
+    expect((await superseded).status).toBe('superseded')
+    remote.away = true
+    await expect(reader.commit(commit('new'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    const taken = slow.hold('save', 'after')
+    write.open()
+    await taken.arrived
+    taken.open()
+    remote.away = false
+    expect(await escrowed(remote, disk).recover()).toBe(1)
+    expect((await remoteInner.load(key)).record).toMatchObject({ generation: 2, secret: '2 of new' })
+  })
+
   it('reaches the remote store although the local disk fails', async () => {
     const { clientId, clientSecret, tokenEndpoint } = server
     const broken: TokenStore = { ...memoryStore(), save: () => Promise.reject(down) }

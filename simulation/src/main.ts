@@ -2,6 +2,7 @@
 import * as core from '@evergrant/core'
 import { helpText, readCommandLine, type SeedsAsked } from './command-line.js'
 import { startProgress } from './progress.js'
+import { LONG_RUN_SEEDS, reportCoverage } from './reached/report.js'
 import { playSeed } from './run/play-seed.js'
 import { runSeeds } from './run/run-seeds.js'
 import { addSeed, emptySummary, type Summary, sum } from './run/summary.js'
@@ -29,20 +30,31 @@ async function play(asked: SeedsAsked): Promise<number> {
   let summary: Summary
   if (seed === undefined) {
     const progress = startProgress(asked.seeds)
-    summary = await runSeeds({ ...asked, onProgress: progress.show })
+    let told = 0
+    const onProgress = (soFar: Summary): void => {
+      // In a long run there is something to do as soon as the first is known.
+      for (const { seed: broken, promise, what } of soFar.violations.slice(told))
+        say(`BROKEN: seed ${broken}: ${promise}: ${what}`)
+      told = soFar.violations.length
+      progress.show(soFar)
+    }
+    summary = await runSeeds({ ...asked, onProgress })
     progress.end()
     const [first] = summary.violations
     if (first) await tellSeed(first.seed, TOLD_LINES)
-    for (const { seed: broken, promise, what } of summary.violations)
-      say(`BROKEN: seed ${broken}: ${promise}: ${what}`)
   } else summary = await tellSeed(seed, json ? TOLD_LINES : Number.POSITIVE_INFINITY)
-  const coverage = Object.fromEntries(Object.entries(summary.coverage).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const coverage = reportCoverage(summary.coverage)
+  for (const { pair, times, because } of coverage.impossible)
+    say(`REACHED ${times} times though impossible: ${pair}: ${because}`)
+  const isLong = summary.seeds >= LONG_RUN_SEEDS
+  if (isLong) for (const pair of coverage.missing) say(`MISSING: ${pair} was never reached`)
   const results = { ...summary, coverage, faultsInAll: sum(summary.faults) }
   if (json) out(JSON.stringify(results))
   else
     for (const [name, value] of Object.entries(results))
       out(`${name}: ${JSON.stringify(value, undefined, name === 'coverage' ? 1 : 0)}`)
-  return summary.violations.length === 0 ? 0 : 1
+  const isCovered = coverage.impossible.length === 0 && !(isLong && coverage.missing.length > 0)
+  return summary.violations.length === 0 && isCovered ? 0 : 1
 }
 
 const asked = readCommandLine(process.argv.slice(2))

@@ -60,6 +60,51 @@ describe('a store that lost its last writes', () => {
   })
 })
 
+describe('a successor of a token that another process has renewed meanwhile, and kept', () => {
+  // It followed from an older link, and was dropped: the newer one held the token that was spent (simulation, seed 502748).
+  it('takes the place of the newer link', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const before = await stored(fleet)
+    const commit = a.store.hold('commit', 'before')
+    const rotated = force(a)
+    await commit.arrived
+    // What a process stores whose reply left the refresh token out: a new access token with the old one.
+    const { chain, secret, expiresAtMs, renewAtMs } = before
+    const next = { secret, expiresAtMs, renewAtMs }
+    await fleet.store.commit({ ...key, chain, generation: 1, attempt: 'another', next })
+    commit.open()
+    expect((await rotated).generation).toBe(3)
+    expect(await stored(fleet)).toMatchObject({ chain, generation: 3, state: 'live' })
+    expect(a.events.map(({ type }) => type)).not.toContain('grant.successor_dropped')
+    expect((await force(a)).generation).toBe(4)
+    expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+  })
+})
+
+describe('a grant that was removed and authorized again while it was rotated', () => {
+  // What its callers found was kept where no later call looked (simulation, seed 506213).
+  it('is known to this process, store or no store', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const acquire = a.store.hold('acquire', 'before')
+    const rotated = force(a)
+    await acquire.arrived
+    await fleet.store.remove(key)
+    const load = a.store.hold('load', 'before')
+    acquire.open()
+    await load.arrived
+    await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    load.open()
+    const { chain } = await stored(fleet)
+    expect(await rotated).toMatchObject({ chain, generation: 1 })
+    a.store.away = true
+    expect(await a.tokens.getAccessToken('g')).toMatchObject({ chain, generation: 1 })
+  })
+})
+
 describe('a reply without refresh token that keeps the stored one', () => {
   // It was saved without looking: a process frozen meanwhile brought the spent token back.
   it('does not undo what another process stored while this one was frozen', async () => {

@@ -64,7 +64,11 @@ export function attachTokens<C extends RequestConfigLike>(
   async function grantOf(config: AdapterConfig): Promise<string | undefined> {
     const { evergrant } = config
     if (evergrant === false) return undefined
-    if (evergrant?.grantId !== undefined) return evergrant.grantId
+    if (evergrant !== undefined) {
+      // Never the default instead: that would be somebody else's grant.
+      if (typeof evergrant?.grantId === 'string') return evergrant.grantId
+      throw new TypeError("request config 'evergrant' must be { grantId: string } or false")
+    }
     return typeof defaultGrantId === 'function' ? defaultGrantId(config as unknown as C) : defaultGrantId
   }
 

@@ -31,6 +31,7 @@ export interface AdapterConfig extends RequestConfigLike {
   adapter?: unknown
   readonly headers: HeadersLike
   readonly data?: unknown
+  readonly allowAbsoluteUrls?: boolean | undefined
   readonly timeout?: number | string | undefined
   readonly timeoutErrorMessage?: string | undefined
   readonly transitional?: { readonly clarifyTimeoutError?: boolean } | undefined

@@ -48,7 +48,8 @@ export function sealFor(config: AdapterConfig, url: URL): Seal {
     }
     const responseURL = sent.res?.responseUrl ?? sent.responseURL
     const target = responseURL ?? sent.url ?? ''
-    const { protocol, host, pathname, search } = URL.canParse(target) ? new URL(target) : url
+    const { protocol, host, pathname, search } =
+      target !== url.href && URL.canParse(target) ? new URL(target) : url
     const method = (sent.method ?? config.method ?? 'get').toUpperCase()
     const ended = responseURL === undefined ? {} : { responseURL, res: { responseUrl: responseURL } }
     return { method, protocol, host, path: pathname + search, ...ended }

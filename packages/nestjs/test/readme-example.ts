@@ -10,6 +10,8 @@ import {
 import { Controller, Get, Module, UseFilters, UseGuards } from '@nestjs/common'
 
 const { CLIENT_ID = '', CLIENT_SECRET = '', CONNECT_SECRET = '', API = '' } = process.env
+const provider = passolution({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET })
+const redirectUri = 'http://localhost:3000/connect/callback'
 
 @Controller('countries')
 @UseGuards(GrantGuard) // a live grant, or a 401 that says where to connect
@@ -17,25 +19,19 @@ const { CLIENT_ID = '', CLIENT_SECRET = '', CONNECT_SECRET = '', API = '' } = pr
 class CountriesController {
   @Get()
   async list(@CurrentGrant() grant: RequestGrant) {
-    const response = await grant.fetch(`${API}/api/v2/infosystem/passolution`) // refreshes, replays, waits its turn
-    return response.json()
+    // Refreshes, replays, waits its turn.
+    return (await grant.fetch(`${API}/api/v2/infosystem/passolution`)).json()
   }
 }
 
 @Module({
   imports: [
     EvergrantModule.forRootAsync({
-      useFactory: () => {
-        const store = memoryStore() // sqliteStore({ path: 'tokens.db' }), with onClosed: () => store.close()
-        return { provider: passolution({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET }), store }
-      },
+      useFactory: () => ({ provider, store: memoryStore() }), // sqliteStore({ path }) outlives the process
       grantId: ({ context }) => context.switchToHttp().getRequest().session?.accountId,
       connectUrl: '/connect',
     }),
-    EvergrantConnectModule.forRoot({
-      redirectUri: 'http://localhost:3000/connect/callback',
-      secret: CONNECT_SECRET, // at least 32 random characters
-    }),
+    EvergrantConnectModule.forRoot({ redirectUri, secret: CONNECT_SECRET }), // at least 32 random characters
   ],
   controllers: [CountriesController],
 })

@@ -46,7 +46,7 @@ await runKind({
       case 'with-everything':
         console.error(token, tokens, provider)
         setTimeout(() => {
-          throw Object.assign(new Error(`with ${token}`), { token, tokens, provider, api })
+          throw Object.assign(new Error(`with ${String(token)}`), { token, tokens, provider, api })
         })
     }
     await never

@@ -41,8 +41,10 @@ function burst(world: World): void {
       }
     }
   }
-  if (plan.faults.crash > 0 && chance.happens(0.12))
-    deploy(world, chance.pick(world.hosts as [World['hosts'][0], ...World['hosts']]))
+  if (plan.faults.crash > 0 && chance.happens(0.2)) {
+    const host = chance.pick(world.hosts as [World['hosts'][0], ...World['hosts']])
+    world.time.after(chance.between(0, 2_000), 'roll-out', () => deploy(world, host))
+  }
   const [one = first] = wanted
   accompany(world, one.provider, one.grantId, plan.durationMs / plan.bursts)
 }

@@ -171,7 +171,7 @@ function use(
 
 export function isAccepted(world: World, { plan, server }: JudgedProvider, token: AccessToken): boolean {
   if (world.conditions.apisRefusing.has(plan.id)) {
-    world.fault('API refuses everyone')
+    world.fault('API refuses everyone', { grantId: '' })
     return false
   }
   const access = server.book.access(token.reveal())

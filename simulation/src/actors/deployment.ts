@@ -1,9 +1,6 @@
 import type { Host } from '../fleet/host.js'
 import type { World } from '../run/world.js'
 
-/** `close()` tries for this long to store what was read. */
-const CLOSE_TIMEOUT_MS = 20_000
-
 /** A new version is rolled out: the old process closes its managers, ends, and another one starts. */
 export function deploy(world: World, host: Host): void {
   const owner = host.current
@@ -12,18 +9,21 @@ export function deploy(world: World, host: Host): void {
   process.post(0, 'deployment', () => {
     if (owner.closing) return
     owner.closing = true
-    world.fault('closed and replaced')
+    world.fault('closed and replaced', { process })
     const beganAtMs = world.time.nowMs
     const closes = [...owner.managers.values()].map((manager) => manager.close())
     void Promise.allSettled(closes).then((outcomes) => {
       if (process.state === 'dead') return
+      for (const each of outcomes)
+        world.verdicts.bench.reached(`close: ${each.status === 'rejected' ? each.reason.code : 'done'}`)
       const inTime =
-        world.time.nowMs - beganAtMs < CLOSE_TIMEOUT_MS &&
+        world.time.nowMs - beganAtMs < world.plan.closeTimeoutMs &&
         process.freezes.every(({ toMs }) => toMs < beganAtMs)
       if (inTime && outcomes.every(({ status }) => status === 'fulfilled'))
         judgeLeavings(world, owner.process.name, process)
       world.tell(() => `${process.name} is closed and ends`)
       process.crash()
+      world.tries.died(process)
       world.time.after(world.chance.between(50, 3_000), 'restart', () => host.revive())
     })
   })

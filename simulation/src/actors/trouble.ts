@@ -18,11 +18,9 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
   a(faults.clockJump, 'clock jumps', () => {
     const machine = chance.pick(world.machines as [World['machines'][0], ...World['machines']])
     const byMs = chance.spread(100, 86_400_000) * (chance.happens(0.5) ? 1 : -1)
-    const busy = world.hosts.some(
-      ({ current }) => current.process.machine === machine && current.process.pending > 0,
-    )
     world.tell(() => `${machine.name}'s wall clock jumps by ${Math.round(byMs)} ms`)
-    if (busy) world.fault('clock jump')
+    for (const { process } of world.hosts.map(({ current }) => current))
+      if (process.machine === machine && process.pending > 0) world.fault('clock jump', { process })
     machine.jump(byMs)
   })
   a(faults.storeOutage, 'store goes down', () => {
@@ -50,7 +48,8 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
     const owner = someProcess()
     if (!owner) return
     const lease = world.store.get({ provider: provider.plan.id, grantId })?.lease
-    if (lease && lease.untilMs > world.store.nowMs()) world.fault('authorized again during a rotation')
+    if (lease && lease.untilMs > world.store.nowMs())
+      world.fault('authorized again during a rotation', { grantId })
     const how = chance.pick(['code', 'reply'] as const)
     owner.process.post(0, 'user', () => void authorize(world, owner, provider, grantId, how))
   })
@@ -93,9 +92,11 @@ function forget(world: World): void {
   const changed = store.forgetSince(time.nowMs - lostMs)
   world.tell(() => `the store forgets its last ${Math.round(lostMs)} ms`)
   if (changed.length === 0) return
-  world.fault('store forgot writes')
   const { ledger } = verdicts.bench
-  for (const { record } of changed) ledger.forgotten.set(record.grantId, time.nowMs)
+  for (const { record } of changed) {
+    ledger.forgotten.set(record.grantId, time.nowMs)
+    world.fault('store forgot writes', { grantId: record.grantId })
+  }
   reconnect(world)
 }
 
@@ -108,7 +109,7 @@ function revoke(
   const record = world.store.get({ provider: plan.id, grantId })?.record
   if (!record || !owner) return
   const token = /"refresh_token":"([^"]+)"/.exec(record.secret)?.[1]
-  world.fault('revoked')
+  world.fault('revoked', { grantId })
   if (world.chance.happens(0.5) && token) {
     world.tell(() => `the user revokes ${grantId} at ${plan.id}`)
     server.book.revoke(token)

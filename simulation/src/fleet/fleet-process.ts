@@ -84,13 +84,16 @@ export function startFleetProcess(world: World, name: string, machine: Machine):
       fetch,
       clock: process.clock,
       chance: process.chance,
-      closeTimeoutMs: 20_000,
+      closeTimeoutMs: plan.closeTimeoutMs,
       ...(plan.smallCache && { maxCachedGrants: 2 }),
       onEvent(event) {
         world.tell(() => `${name} ${event.type} ${describe(event)}`)
         time.note(event.type)
         bench.reached(`event ${event.type}`)
+        world.tries.told(process, event)
         judgeSilence(bench, `event ${event.type}`, event)
+        if ('code' in event && event.code === 'UNEXPECTED')
+          bench.violated('process', `something in ${name} threw: ${event.reason}`, event.grantId)
       },
     })
     managers.set(provider.id, manager)

@@ -3,6 +3,8 @@ import { judgeReuse } from '../oracle/judge-losses.js'
 import { judgeGivingUp } from '../oracle/judge-replies.js'
 import { judgeSend } from '../oracle/judge-sends.js'
 import type { Presentation, Whereabouts } from '../oracle/ledger.js'
+import type { Fault } from '../reached/faults.js'
+import type { Struck } from '../reached/tries.js'
 import type { World } from '../run/world.js'
 import { SECRET_MARK } from '../server/token-book.js'
 import type { ServerToken } from '../server/token-family.js'
@@ -29,11 +31,15 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
     return plan.illness === 'anyone' || grantId === `${first?.id}-1`
   }
 
-  function draw(choices: readonly (readonly [number, string, string])[], ill: boolean): string | undefined {
+  function draw(
+    choices: readonly (readonly [number, string, Fault])[],
+    ill: boolean,
+    whom: Struck,
+  ): string | undefined {
     if (!ill) return undefined
     for (const [rate, kind, fault] of choices) {
       if (!chance.happens(rate)) continue
-      world.fault(fault)
+      world.fault(fault, whom)
       return kind
     }
     return undefined
@@ -77,10 +83,12 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
   }
 
   return {
-    connect(_process, url): ConnectFate {
+    connect(process, url): ConnectFate {
       const provider = providerOf(url)?.plan.id ?? ''
+      const isAnother = url.endsWith('/revoke') || [...owner.authorizing.values()].some((times) => times > 0)
+      const whom = isAnother ? NOBODY : { process, provider, isConnecting: true }
       if (conditions.providersDown.has(provider)) {
-        world.fault('provider out of reach')
+        world.fault('provider out of reach', whom)
         return { kind: chance.happens(0.7) ? 'refused' : 'hangs', afterMs: wayMs() }
       }
       // Which grant it is for is written in the body, which has not left yet.
@@ -91,6 +99,7 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
           [rates.hangs, 'hangs', 'connection hangs'],
         ],
         ill,
+        whom,
       )
       return { kind: (kind as ConnectFate['kind'] | undefined) ?? 'stands', afterMs: wayMs() }
     },
@@ -100,7 +109,9 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
       const token = fieldsOf(request).get('refresh_token') ?? undefined
       world.tell(() => `${request.process.name} sends ${label(token)}`)
       if (provider && !request.url.endsWith('/revoke')) judgeSend(bench, provider, request, token)
-      const ill = isIll(request.url, token?.slice(3).split('~')[0])
+      const grantId = token?.slice(3).split('~')[0]
+      if (grantId && !request.url.endsWith('/revoke')) world.tries.sent(request.process, grantId, request)
+      const ill = isIll(request.url, grantId)
       const kind = draw(
         [
           [rates.requestLost, 'lost', 'request lost'],
@@ -108,6 +119,7 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
           [rates.requestLate, 'late', 'request late'],
         ],
         ill,
+        { request },
       )
       if (kind === 'late') return { kind: 'arrives', afterMs: chance.spread(5_000, 120_000) }
       return { kind: (kind as 'lost' | 'cut' | undefined) ?? 'arrives', afterMs: wayMs() }
@@ -118,7 +130,10 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
       if (!provider) throw new Error('a request to nowhere')
       const presentation = presentationOf(request)
       const ill = isIll(request.url, presentation?.token.family.grantId)
-      const reply = provider.server.answer(request.body, time.nowMs, ill ? plan.faults.server : undefined)
+      const faults = ill ? plan.faults.server : undefined
+      const reply = provider.server.answer(request.body, time.nowMs, faults, (fault) =>
+        world.fault(fault, { request }),
+      )
       const { decision } = reply
       request.reply = reply
       if (presentation && decision?.kind === 'refused' && decision.why === 'reuse')
@@ -136,6 +151,7 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
           [rates.replyLate, 'late', 'reply late'],
         ],
         ill,
+        { request },
       )
       world.tell(
         () =>
@@ -195,6 +211,9 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
     }
   }
 }
+
+/** Whose connection it is cannot be told. */
+const NOBODY: Struck = { grantId: '' }
 
 const label = (token: string | undefined): string =>
   token === undefined ? '' : `RT ${token.slice(3).replace(`.${SECRET_MARK}`, '')}`

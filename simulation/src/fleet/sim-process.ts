@@ -40,6 +40,8 @@ interface Held {
   readonly timerDueMs: number | undefined
 }
 
+const nothing = (): void => {}
+
 /** Beyond this a timer fires at once. */
 const MAX_TIMER_MS = 2_147_483_647
 
@@ -111,6 +113,8 @@ export function createProcess(options: ProcessOptions): SimProcess {
         if (!timer || timer.cancelled) return
         timer.cancelled = true
         timer.event.cancelled = true
+        // It stays in the queue until its time: what it would have run must not.
+        timer.event.run = nothing
         timers -= 1
       },
     },

@@ -2,6 +2,7 @@ import type { GrantKey, StoreWatcher } from '@evergrant/core'
 import { whyNotInEscrow } from '../oracle/judge-escrow.js'
 import { judgeStep } from '../oracle/judge-store.js'
 import { grantName, push, refreshTokenIn } from '../oracle/ledger.js'
+import type { Struck } from '../reached/tries.js'
 import type { World } from '../run/world.js'
 import { SECRET_MARK } from '../server/token-book.js'
 import type { StoreStep, StoreWrite } from '../store/sim-store.js'
@@ -26,30 +27,30 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
   const failsMs = (): number => chance.spread(DRIVER_TIMEOUT.leastMs, DRIVER_TIMEOUT.mostMs)
   const lateMs = (): number => chance.spread(LATE.leastMs, LATE.mostMs)
 
-  function drawFate(process: SimProcess): StoreFate {
+  function drawFate(process: SimProcess, whom: Struck): StoreFate {
     const served = { kind: 'served', thereMs: wayMs(), backMs: wayMs() } as const
     if (conditions.calm) return served
     if (conditions.cutOff.has(process)) {
-      world.fault('cut off from the store')
+      world.fault('cut off from the store', whom)
       return { kind: 'request-lost', failsMs: failsMs() }
     }
     if (chance.happens(rates.requestLost)) {
-      world.fault('store request lost')
+      world.fault('store request lost', whom)
       return { kind: 'request-lost', failsMs: failsMs() }
     }
     if (chance.happens(rates.answerLost)) {
-      world.fault('store answer lost')
+      world.fault('store answer lost', whom)
       return { kind: 'answer-lost', thereMs: wayMs(), failsMs: failsMs() }
     }
     if (chance.happens(rates.requestLate)) {
-      world.fault('store request late')
+      world.fault('store request late', whom)
       const failed = failsMs()
       return { kind: 'request-late', failsMs: failed, lateMs: failed + lateMs() }
     }
     if (chance.happens(rates.duplicate))
       return { ...served, kind: 'duplicate', lateMs: served.thereMs + lateMs() }
     if (chance.happens(rates.slow)) {
-      world.fault('store slow')
+      world.fault('store slow', whom)
       return { kind: 'served', thereMs: chance.spread(500, 4_000), backMs: chance.spread(100, 4_000) }
     }
     return served
@@ -59,7 +60,7 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     store,
     isUp: () => !conditions.storeDown,
     fate(process, step, request) {
-      const fate = drawFate(process)
+      const fate = drawFate(process, struckBy(process, request))
       world.tell(
         () =>
           `${process.name} asks ${step} ${describe(request)}${fate.kind === 'served' ? '' : ` [${fate.kind}]`}`,
@@ -74,6 +75,7 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
       )
       verdicts.bench.reached(`store ${write.step}: ${outcome(write)}`)
       time.note(write.step)
+      world.tries.carriedOut(process, write)
       judgeStep(verdicts.bench, process, write)
       if (write.step === 'commit' && write.before !== write.after) world.tally.rotations += 1
       notify(write)
@@ -81,14 +83,14 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     answered(process, write, askedAt) {
       note(process, write, askedAt)
     },
-    failed(process, step, request, kind, inMs) {
+    failed(process, step, request, { kind, askedAtMs, failsAtMs }) {
       if (step === 'acquire') {
         verdicts.bench.ledger.awayAtMs.set(
           `${process.name} ${grantName(request as GrantKey)}`,
-          time.nowMs + Math.min(inMs, storeTimeoutMs),
+          Math.min(failsAtMs, askedAtMs + storeTimeoutMs),
         )
       }
-      if (kind === 'away') world.fault('store away')
+      if (kind === 'away') world.fault('store away', struckBy(process, request))
       if (step === 'commit') spoil(process, request)
     },
     ...(plan.hasNotices && {
@@ -113,12 +115,19 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     const { notice } = plan.faults
     for (const { process, watcher } of conditions.watchers) {
       if (process.state === 'dead') continue
+      const whom = { process, grantId: key.grantId }
       if (!conditions.calm && (conditions.cutOff.has(process) || chance.happens(notice.lost))) {
-        if (process.pending > 0) world.fault('notice lost')
+        if (process.pending > 0) world.fault('notice lost', whom)
+        continue
+      }
+      if (!conditions.calm && chance.happens(notice.gap)) {
+        // The connection broke: this one is lost, and the client says that it missed something.
+        if (process.pending > 0) world.fault('notices cut off', whom)
+        process.post(wayMs(), 'gap', () => watcher.gap())
         continue
       }
       const late = !conditions.calm && chance.happens(notice.late)
-      if (late && process.pending > 0) world.fault('notice late')
+      if (late && process.pending > 0) world.fault('notice late', whom)
       process.post(late ? chance.spread(500, 20_000) : wayMs(), 'notice', () => watcher.changed(link))
     }
   }
@@ -157,6 +166,11 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
       used: false,
     })
   }
+}
+
+/** Questions for the budget, and for what is due, are of no grant. */
+function struckBy(process: SimProcess, request: unknown): Struck {
+  return { process, grantId: (request as Partial<GrantKey>).grantId ?? '' }
 }
 
 const NOTICED: ReadonlySet<StoreStep> = new Set<StoreStep>(['save', 'commit', 'fail', 'release', 'remove'])
@@ -202,23 +216,24 @@ export function localLine(world: World, owner: FleetProcess, store: StoreLine['s
   return {
     store,
     isUp: () => true,
-    fate() {
+    fate(process) {
       const served = { kind: 'served', thereMs: wayMs(), backMs: wayMs() } as const
       if (conditions.calm) return served
       if (chance.happens(rates.fails)) {
-        world.fault('local store fails')
+        world.fault('local store fails', { process })
         owner.localTroubleAtMs = time.nowMs
         return { kind: 'away', backMs: wayMs() }
       }
       if (chance.happens(rates.stalls)) {
-        world.fault('local store stalls')
+        world.fault('local store stalls', { process })
         owner.localTroubleAtMs = time.nowMs
         return { kind: 'served', thereMs: chance.spread(100, 5_000), backMs: chance.spread(10, 1_000) }
       }
       return served
     },
-    carriedOut(process, { step, request }) {
-      if (step !== 'save') return
+    carriedOut(process, { step, request, before, after }) {
+      // A mark that it is stored goes only where it was held.
+      if (step !== 'save' || before === after) return
       const token = tokenHeld((request as { secret: string }).secret)
       const whereabouts = token === undefined ? undefined : verdicts.bench.ledger.whereabouts.get(token)
       world.tell(

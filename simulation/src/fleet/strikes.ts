@@ -45,9 +45,10 @@ export function strike(world: World, process: SimProcess, label: string): void {
 
 function crash(world: World, process: SimProcess, when: string): void {
   if (process.state === 'dead' || world.conditions.calm) return
-  if (process.pending > 0) world.fault('crash')
+  if (process.pending > 0) world.fault('crash', { process })
   world.tell(() => `${process.name} dies ${when}`)
   process.crash()
+  world.tries.died(process)
 }
 
 /** A sleeping machine holds all its processes. */
@@ -73,8 +74,6 @@ function thaw(world: World, struck: readonly SimProcess[], shape: FreezeShape): 
     world.time.after(1_000, 'thaw', () => thaw(world, struck, shape))
     return
   }
-  let waited = 0
-  for (const each of struck) waited += each.thaw()
   world.tell(() => `${struck.map(({ name }) => name).join(', ')} goes on`)
-  if (waited > 0) world.fault(`frozen, ${shape}`)
+  for (const process of struck) if (process.thaw() > 0) world.fault(`frozen, ${shape}`, { process })
 }

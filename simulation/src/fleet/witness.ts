@@ -12,7 +12,8 @@ const LEAST_COMMIT_WAIT_MS = 190
  * given up the question tells it nothing.
  */
 export function witnessed(world: World, owner: FleetProcess, store: TokenStore): TokenStore {
-  const { time, verdicts, facts } = world
+  const { time, verdicts, facts, tries } = world
+  const { process } = owner
   const { ledger } = verdicts.bench
   const { storeTimeoutMs } = world.core.defaultTimings
 
@@ -41,6 +42,8 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
         ? record.generation < before.generation
         : (ledger.chains.get(record.chain) ?? 0) < (ledger.chains.get(before.chain) ?? 0))
     if (isOlder) return
+    // On to another authorization: how far the old one was counts no more, should the store bring it back.
+    if (owner.handed.get(record.grantId)?.chain !== record.chain) owner.handed.delete(record.grantId)
     const access = /"access_token":"([^"]+)"/.exec(record.secret)?.[1]
     owner.known.set(name, { chain: record.chain, generation: record.generation, access, state: record.state })
   }
@@ -48,6 +51,12 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
   const learnFrom = (answer: object): void => {
     if ('record' in answer && answer.record) learn(answer.record as GrantRecord)
   }
+  const hears =
+    (step: 'acquire' | 'arm' | 'fail', key: GrantKey) =>
+    (answer: { readonly status: string }): void => {
+      tries.heard(process, key, step, answer.status)
+      learnFrom(answer)
+    }
   function forget(key: GrantKey): void {
     owner.known.delete(grantName(key))
     owner.handed.delete(key.grantId)
@@ -83,10 +92,14 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     },
     acquire(request) {
       owner.lookedAtMs.set(grantName(request), time.nowMs)
-      return ask(request.provider, () => store.acquire(request), learnFrom)
+      tries.asks(process, request)
+      return ask(request.provider, () => store.acquire(request), hears('acquire', request))
     },
-    arm: (request) => ask(request.provider, () => store.arm(request), learnFrom),
-    fail: (request) => ask(request.provider, () => store.fail(request), learnFrom),
+    arm: (request) => ask(request.provider, () => store.arm(request), hears('arm', request)),
+    fail: (request) => ask(request.provider, () => store.fail(request), hears('fail', request)),
+    async release(request) {
+      await store.release(request).finally(() => tries.released(process, request, owner.closing))
+    },
     commit(request) {
       stores(request.next.secret)
       const askedAtMs = time.nowMs
@@ -104,7 +117,13 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     takeBudget(request) {
       // Each manager has its own idea of the store's clock: whose question was it?
       const provider = [...facts.values()].find(({ budgetKey }) => budgetKey === request.bucket)?.id ?? ''
-      return ask(provider, () => store.takeBudget(request))
+      return ask(
+        provider,
+        () => store.takeBudget(request),
+        (answer) => {
+          if (answer.status === 'wait') tries.toldToWait(process, provider, answer.untilMs - answer.nowMs)
+        },
+      )
     },
     penalize(request) {
       owner.silencedAtMs.set(request.bucket, time.nowMs)

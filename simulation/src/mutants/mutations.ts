@@ -85,7 +85,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'no escrow',
     file: 'store/escrowed-store.ts',
-    from: "await Promise.race([hold(held, 'held').catch(() => {}), late])",
+    from: 'await Promise.race([hold(held, () => isAwaited).catch(() => {}), late])',
     to: 'await Promise.race([Promise.resolve(), late])',
   },
   {
@@ -296,5 +296,17 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'manager/save-grant.ts',
     from: 'if (entry.known && entry.known.record.chain === seen?.chain) entry.knownAfter = order - 1',
     to: 'void order',
+  },
+  {
+    name: 'a successor of a token that was kept is dropped',
+    file: 'rotation/store-successor.ts',
+    from: 'if (other && other.generation > link.generation && holdsSpent(',
+    to: 'if (other && other.generation > link.generation + 99 && holdsSpent(',
+  },
+  {
+    name: "what close reports is nobody's while keep-alive is at work",
+    file: 'manager/create-token-manager.ts',
+    from: 'await Promise.all([closeManager(ctx, settings.closeTimeoutMs), keepAlive.stop()])',
+    to: 'const finished = closeManager(ctx, settings.closeTimeoutMs)\n      await keepAlive.stop()\n      await finished',
   },
 ]

@@ -57,6 +57,10 @@ function isUnknown({ plan }: JudgedProvider, { request }: Presentation): boolean
   // The status says it, whatever came of the body.
   if (reply.status === 429 || (reply.status === 503 && plan.kind.unspent503)) return false
   if (request.got.includes('"invalid_client"')) return false
+  // Of a torn refusal enough may be left: then it is sent again only to be refused under the lease.
+  if (reply.label === 'refused' && REFUSED.test(request.got)) return false
   if (read !== 'whole') return true
   return reply.label !== 'rotated' && reply.label !== 'renewed' && reply.label !== 'refused'
 }
+
+const REFUSED = /"invalid_grant"|"bad_refresh_token"|"unauthorized_client"|The refresh token is invalid/

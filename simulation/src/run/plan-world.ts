@@ -27,6 +27,8 @@ export interface WorldPlan {
   readonly hasNotices: boolean
   readonly keepAlive: boolean
   readonly smallCache: boolean
+  /** For how long `close()` tries to store what was read. */
+  readonly closeTimeoutMs: number
   readonly storeLatencyMs: number
   readonly networkLatencyMs: number
   /** How long actors go on. */
@@ -74,6 +76,7 @@ export function planWorld(seed: number): WorldPlan {
     bursts,
     illness,
     faults: illness === 'anyone' ? drawFaults(chance, { forgets, hasEscrow }) : drawIllness(chance, illness),
+    closeTimeoutMs: chance.pick([20_000, 5_000]),
   }
 }
 

@@ -123,6 +123,7 @@ async function rest(world: World, forMs: number): Promise<void> {
 async function run(world: World, isOver: () => boolean): Promise<void> {
   const { time, verdicts } = world
   await time.run(isOver, () => {
+    world.tries.endOfStep()
     for (const { current } of world.hosts) {
       if (current.reads.length === 0) continue
       for (const request of current.reads.splice(0)) judgeRead(verdicts.bench, request)

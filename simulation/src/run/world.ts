@@ -5,6 +5,9 @@ import type { Host } from '../fleet/host.js'
 import { createMachine, type Machine } from '../fleet/machine.js'
 import { effectiveTimings } from '../oracle/effective-timings.js'
 import { createVerdicts, type JudgedProvider, type Verdicts } from '../oracle/oracle.js'
+import type { Fault } from '../reached/faults.js'
+import { stateOf } from '../reached/states.js'
+import { createTries, type Struck, type Tries } from '../reached/tries.js'
 import { createAuthorizationServer } from '../server/authorization-server.js'
 import { providerFacts } from '../server/provider-facts.js'
 import { createSimStore, type SimStore } from '../store/sim-store.js'
@@ -20,6 +23,7 @@ export interface World {
   readonly time: Scheduler
   readonly chance: SeededChance
   readonly tally: Tally
+  readonly tries: Tries
   readonly verdicts: Verdicts
   readonly conditions: Conditions
   readonly store: SimStore
@@ -33,7 +37,7 @@ export interface World {
   newId(): string
   tell(line: () => string): void
   /** A fault hit something that was pending, and changed what came of it. */
-  fault(kind: string): void
+  fault(kind: Fault, whom?: Struck): void
 }
 
 const START_MS = 1_760_000_000_000
@@ -46,8 +50,9 @@ export function createWorld(core: Core, plan: WorldPlan, trace: string[] | undef
   const tell = (line: () => string): void => {
     if (trace) trace.push(`${((time.nowMs - START_MS) / 1000).toFixed(3).padStart(12)}  ${line()}`)
   }
-  const fault = (kind: string): void => {
+  const fault = (kind: Fault, whom: Struck = {}): void => {
     count(tally.faults, kind)
+    tries.struck(kind, whom)
     time.note(kind)
     tell(() => `! ${kind}`)
   }
@@ -79,13 +84,23 @@ export function createWorld(core: Core, plan: WorldPlan, trace: string[] | undef
       each.id,
       {
         plan: each,
-        server: createAuthorizationServer(each, chance.fork(), { fault }),
+        server: createAuthorizationServer(each, chance.fork()),
         budgetKey: facts.get(each.id)?.budgetKey ?? '',
         timings: effectiveTimings(core.defaultTimings, each),
       },
     ]),
   )
   const reached = (what: string): void => count(tally.coverage, what)
+  const tries = createTries({
+    now,
+    count: reached,
+    stateOf: (request, write) =>
+      stateOf(write ? write.before : store.get(request), request, {
+        storeMs: store.nowMs(),
+        trueMs: now(),
+        book: providers.get(request.provider)?.server.book,
+      }),
+  })
   let ids = 0
   return {
     core,
@@ -93,6 +108,7 @@ export function createWorld(core: Core, plan: WorldPlan, trace: string[] | undef
     time,
     chance,
     tally,
+    tries,
     verdicts: createVerdicts({ time, store, providers, tell, reached }),
     conditions: createConditions(),
     store,

@@ -1,3 +1,4 @@
+import type { Fault } from '../reached/faults.js'
 import type { FaultMix } from '../run/fault-mix.js'
 import type { ProviderPlan } from '../run/plan-world.js'
 import type { SeededChance } from '../time/seeded-chance.js'
@@ -22,22 +23,19 @@ export interface AuthorizationServer {
   /** A code that can be exchanged once. */
   issueCode(grantId: string): string
   /** One request to the token or revocation endpoint. */
-  answer(body: string, nowMs: number, faults: FaultMix['server'] | undefined): ServerReply
+  answer(
+    body: string,
+    nowMs: number,
+    faults: FaultMix['server'] | undefined,
+    /** Told of faults that change the answer. */
+    onFault: (fault: Fault) => void,
+  ): ServerReply
   /** Refuses the client's credentials until then. */
   rejectClientUntil(untilMs: number): void
   isClientRejected(nowMs: number): boolean
 }
 
-export interface ServerHooks {
-  /** A fault that changed an answer. */
-  readonly fault: (kind: string) => void
-}
-
-export function createAuthorizationServer(
-  plan: ProviderPlan,
-  chance: SeededChance,
-  hooks: ServerHooks,
-): AuthorizationServer {
+export function createAuthorizationServer(plan: ProviderPlan, chance: SeededChance): AuthorizationServer {
   const { kind } = plan
   const book = createTokenBook(kind, { accessMs: plan.accessLifeMs, refreshMs: plan.refreshLifeMs }, chance)
   const codes = new Map<string, string>()
@@ -101,7 +99,6 @@ export function createAuthorizationServer(
       access_token: access.text,
       ...(refresh && { refresh_token: refresh.text }),
     }
-    if (odd) hooks.fault('odd token_type')
     const text = JSON.stringify(body)
     const form = kind.refusal === 'http-200-form' && chance.happens(0.3)
     return {
@@ -148,7 +145,6 @@ export function createAuthorizationServer(
   /** Damage that leaves the refresh token readable: it must be salvaged. */
   function damage(reply: ServerReply): ServerReply {
     if (!reply.brings || !reply.text.startsWith('{')) return reply
-    hooks.fault('damaged reply')
     const text = chance.pick<(text: string) => string>([
       (whole) => `${whole.slice(0, -1)}, "id_token": "eyJ`,
       (whole) => `Warning: something\n${whole}\n<!-- served in 3 ms -->`,
@@ -166,7 +162,7 @@ export function createAuthorizationServer(
       codes.set(code, grantId)
       return code
     },
-    answer(body, nowMs, faults) {
+    answer(body, nowMs, faults, onFault) {
       const fields = body.startsWith('{')
         ? new URLSearchParams(JSON.parse(body) as Record<string, string>)
         : new URLSearchParams(body)
@@ -174,30 +170,36 @@ export function createAuthorizationServer(
       const throttled = fields.has('grant_type') ? throttle(nowMs) : undefined
       if (throttled) return throttled
       if (nowMs < rejectedUntilMs) {
-        hooks.fault('client rejected')
+        onFault('client rejected')
         return plainReply(401, JSON.stringify({ error: 'invalid_client' }), 'invalid_client')
       }
       if (!faults) return judge(fields, nowMs, false)
       if (chance.happens(faults.throttled)) {
-        hooks.fault('429')
+        onFault('429')
         return tooMany(chance.pick([undefined, 1, 5, 20]), '429')
       }
       if (chance.happens(faults.failsBefore)) {
-        hooks.fault('5xx before')
+        onFault('5xx before')
         return plainReply(chance.pick([500, 502, 503]), '<h1>Oops</h1>', '5xx before')
       }
       if (chance.happens(faults.firewall)) {
-        hooks.fault('firewall')
+        onFault('firewall')
         return plainReply(chance.pick([403, 404, 307]), '<html>Request blocked</html>', 'firewall')
       }
       const reply = judge(fields, nowMs, chance.happens(faults.oddType))
       if (chance.happens(faults.failsAfter)) {
-        hooks.fault('5xx after')
+        onFault('5xx after')
         // A server that promises that 503 spends nothing keeps that promise.
         const status = kind.unspent503 ? 500 : chance.pick([500, 503])
         return { ...plainReply(status, '', '5xx after'), decision: reply.decision }
       }
-      return chance.happens(faults.malformed) ? damage(reply) : reply
+      if (reply.text.includes('N_A')) {
+        onFault('odd token_type')
+        return reply
+      }
+      const damaged = chance.happens(faults.malformed) ? damage(reply) : reply
+      if (damaged !== reply) onFault('damaged reply')
+      return damaged
     },
     rejectClientUntil(untilMs) {
       rejectedUntilMs = untilMs

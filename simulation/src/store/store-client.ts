@@ -29,7 +29,12 @@ export interface StoreLine {
   /** Told of every answer that reached its process. */
   answered(process: SimProcess, write: StoreWrite, askedAt: ClockMark): void
   /** Told of every failure that the client saw. */
-  failed(process: SimProcess, step: StoreStep, request: unknown, kind: string, inMs: number): void
+  failed(
+    process: SimProcess,
+    step: StoreStep,
+    request: unknown,
+    how: { readonly kind: string; readonly askedAtMs: number; readonly failsAtMs: number },
+  ): void
   watch?(process: SimProcess, watcher: StoreWatcher): () => void
 }
 
@@ -48,7 +53,11 @@ export function storeClient(core: Core, process: SimProcess, line: StoreLine, ti
         then()
       }
       const fails = (afterMs: number, kind: string): void => {
-        line.failed(process, step, request, kind, afterMs)
+        line.failed(process, step, request, {
+          kind,
+          askedAtMs: askedAt.trueMs,
+          failsAtMs: time.nowMs + afterMs,
+        })
         const error = new core.EvergrantError('STORE_UNAVAILABLE', 'The simulated store is away')
         process.post(
           afterMs,

@@ -4,7 +4,7 @@ export interface SimEvent {
   /** Decides among events of one instant; drawn, so that no order is taken for granted. */
   readonly tie: number
   readonly label: string
-  readonly run: () => void
+  run: () => void
   cancelled: boolean
 }
 

@@ -8,6 +8,7 @@ export interface GrantCache {
   /** The same without counting as a use. */
   peek(grantId: string): GrantEntry | undefined
   ensure(key: GrantKey): GrantEntry
+  /** Not while it rotates: a second entry beside it would rotate beside it. */
   forget(entry: GrantEntry): void
   entries(): Iterable<GrantEntry>
 }
@@ -45,7 +46,8 @@ export function createGrantCache(maxEntries: number, killsOldToken: boolean): Gr
       return entry
     },
     forget(entry) {
-      if (entries.get(entry.key.grantId) === entry) entries.delete(entry.key.grantId)
+      const isBusy = entry.rotation !== undefined
+      if (!isBusy && entries.get(entry.key.grantId) === entry) entries.delete(entry.key.grantId)
     },
     entries: () => entries.values(),
   }

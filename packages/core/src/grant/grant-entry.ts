@@ -148,6 +148,12 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
   return same ? 'same' : 'adopted'
 }
 
+/** The grant was removed: nothing of it is handed out any more. */
+export function forgetLink(entry: GrantEntry): void {
+  entry.known = undefined
+  prepare(entry)
+}
+
 /** Nothing is handed out before the store was asked again. */
 export function markStale(questions: Questions, entry: GrantEntry): void {
   entry.stale = true

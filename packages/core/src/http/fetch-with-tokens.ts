@@ -35,6 +35,9 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     throw optionError('grantId', 'must be a string or a function')
   }
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, { min: 0 })
+  if (options.fetch !== undefined && typeof options.fetch !== 'function') {
+    throw optionError('fetch', 'must be a function')
+  }
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
 
   return async (input, init) => {
@@ -52,8 +55,9 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const copy = request?.body && init?.body === undefined ? request.clone() : request
     const first = await sendWith(copy ?? input, init, headers, token)
     if (first.status !== 401) {
-      // What was kept for a replay is not needed: without this the tee would hold it.
-      if (copy !== request) await request?.body?.cancel()
+      // What was kept for a replay is not needed: without this the tee would hold it. Not waited for: an answer may
+      // come before the body has ended, and the tee lets go only then.
+      if (copy !== request) request?.body?.cancel().catch(() => {})
       return first
     }
     // A redirect to elsewhere went without the token: that 401 says nothing about it.

@@ -1,7 +1,7 @@
 import type { AccessToken } from '../access-token.js'
 import { checkId, checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
-import { linkOf } from '../grant/grant-entry.js'
+import { forgetLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
 import type { GrantKey, GrantRecord, GrantSummary, TokenPair } from '../store/token-store.js'
 import { createAbortHub } from '../time/abort-hub.js'
@@ -62,7 +62,9 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     isApiUrl(url) {
       const { apiOrigins } = ctx.facts
-      return URL.canParse(url) && (apiOrigins.length === 0 || apiOrigins.includes(new URL(url).origin))
+      if (typeof url === 'string' && !URL.canParse(url)) return false
+      if (apiOrigins.length === 0) return true
+      return apiOrigins.includes(typeof url === 'string' ? new URL(url).origin : url.origin)
     },
 
     getAccessToken(grantId, wanted) {
@@ -142,8 +144,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       const record = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
-        entry.known = undefined
-        entry.ready = undefined
+        forgetLink(entry)
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }

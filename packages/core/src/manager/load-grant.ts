@@ -1,5 +1,5 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import { adopt, forgetLink, type GrantEntry, linkOf } from '../grant/grant-entry.js'
 import { encodeTokens } from '../grant/grant-tokens.js'
 import { startRotation } from '../rotation/rotation.js'
 import { askStore } from './ask-store.js'
@@ -58,7 +58,7 @@ async function load(
   }
   if (record === undefined) {
     if (order > entry.knownAfter && !entry.uncommitted) {
-      entry.known = undefined
+      forgetLink(entry)
       ctx.grants.forget(entry)
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })

@@ -48,7 +48,7 @@ async function concludeReply(
       const { grantType } = known.tokens
       const context = { key: hold.link, facts: ctx.facts, previous: known.tokens, grantType, sentAtMs }
       const next = successorPair(reply.members, context)
-      return storeSuccessor(ctx, entry, rotation, hold, next)
+      return storeSuccessor(ctx, entry, rotation, hold, known, next)
     }
     case 'refused':
       // Credentials of the client's own are asked for again; nobody can authorize them anew.
@@ -118,7 +118,7 @@ async function refused(
     case 'superseded':
       return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'missing':
-      return gone(ctx, entry)
+      return gone(entry)
   }
 }
 

@@ -58,7 +58,7 @@ export async function rotateOnce(
   const { answer, askedAt } = asked
   switch (answer.status) {
     case 'missing':
-      return gone(ctx, entry)
+      return gone(entry)
     case 'superseded':
       return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'busy': {
@@ -83,7 +83,7 @@ async function rotateHeld(
   const settled = await settle(ctx, entry, rotation, hold)
   if (settled.kind !== 'settled') return settled.step
   const { known } = entry
-  if (!known) return gone(ctx, entry)
+  if (!known) return gone(entry)
 
   // The store's clock is known exactly now; what looked expired on ours may be fresh.
   if (!rotation.forced && isFresh(ctx, known, hold.timings)) {
@@ -162,7 +162,7 @@ async function stopped(
   stop: Stopped,
 ): Promise<RotationStep> {
   if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.from)
-  if (stop.why === 'missing') return gone(ctx, entry)
+  if (stop.why === 'missing') return gone(entry)
   await release(ctx, entry, hold, 'not-sent')
   switch (stop.why) {
     case 'store':

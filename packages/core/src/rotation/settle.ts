@@ -56,7 +56,7 @@ export async function settle(
     }
     const { answer } = asked
     if (answer.status === 'busy') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
-    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry) }
+    if (answer.status === 'missing') return { kind: 'stopped', step: gone(entry) }
     if (answer.status === 'superseded') {
       const from = { nowMs: answer.nowMs, order: asked.order }
       return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }

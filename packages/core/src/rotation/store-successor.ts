@@ -1,10 +1,10 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
+import { adopt, forgetLink, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type KnownGrant } from '../grant/grant-tokens.js'
 import { type Asked, tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import { revokeAtProvider } from '../manager/revoke-at-provider.js'
-import type { CommitAnswer, GrantRecord, Timed, TokenPair } from '../store/token-store.js'
+import type { CommitAnswer, GrantLink, GrantRecord, Timed, TokenPair } from '../store/token-store.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import { backoffMs } from './backoff.js'
 import { validityLeftMs } from './freshness.js'
@@ -19,18 +19,21 @@ const HAND_OUT_AFTER_MS = 1_000
 /**
  * Stores a successor, however long it takes: its predecessor is spent, so this pair is all there is. Needs the
  * link, not the lease. While the store is away the callers of this process already work with it.
+ *
+ * @param sent - the grant whose refresh token was spent
  */
 export async function storeSuccessor(
   ctx: ManagerContext,
   entry: GrantEntry,
   rotation: Rotation,
   hold: Hold,
+  sent: KnownGrant,
   next: TokenPair,
 ): Promise<RotationStep> {
-  const { link, attempt } = hold
-  const { known: before } = entry
+  const { attempt } = hold
+  let { link } = hold
   const startedAt = markNow(ctx.clock)
-  const handOut = (): void => handOutUncommitted(ctx, entry, rotation, hold, next)
+  const handOut = (): void => handOutUncommitted(ctx, entry, rotation, link, next)
   const late = ctx.clock.setTimeout(handOut, HAND_OUT_AFTER_MS)
   // Several tries must fit into the time for which others wait before they spend the old token: also when a
   // connection is dead and nobody has noticed.
@@ -39,14 +42,19 @@ export async function storeSuccessor(
   try {
     for (let failures = 1; ; failures++) {
       const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }), answerMs)
-      const forgotten = asked instanceof EvergrantError ? undefined : lostWrites(asked, hold)
+      const other = asked instanceof EvergrantError ? undefined : otherLink(asked, link)
+      if (other && other.generation > link.generation && holdsSpent(other, sent, next)) {
+        link = linkOf(other)
+        continue
+      }
+      const forgotten = other && other.generation < link.generation ? other : undefined
       if (!(asked instanceof EvergrantError) && !forgotten) {
-        return await conclude(ctx, entry, rotation, hold, next, asked, elapsedMs(ctx.clock, startedAt))
+        return await conclude(ctx, entry, rotation, link, next, asked, elapsedMs(ctx.clock, startedAt))
       }
       handOut()
       if (ctx.lifecycle.abandoned) return uncommitted(entry)
       // A store that forgot the link before ours gets that one first; then ours fits again.
-      if (forgotten && before && isSameLink(before.record, link)) await commitAgain(ctx, before, forgotten)
+      if (forgotten && isSameLink(sent.record, link)) await commitAgain(ctx, sent, forgotten)
       const retryMs = Math.min(backoffMs('store', failures, ctx.chance), hold.timings.settleMs / 5)
       await rotation.progress.pause(forgotten ? Math.min(retryMs, 50) : retryMs)
     }
@@ -55,18 +63,26 @@ export async function storeSuccessor(
   }
 }
 
-/** The record of a store that holds an older link of our chain than the one that we rotated. */
-function lostWrites({ answer }: Asked<CommitAnswer>, { link }: Hold): GrantRecord | undefined {
-  if (answer.status !== 'superseded') return undefined
-  const { record } = answer
-  return record.chain === link.chain && record.generation < link.generation ? record : undefined
+/** The record of a store that holds another link of our chain: an older one, if it forgot writes. */
+function otherLink({ answer }: Asked<CommitAnswer>, link: GrantLink): GrantRecord | undefined {
+  return answer.status === 'superseded' && answer.record.chain === link.chain ? answer.record : undefined
+}
+
+/**
+ * Whether a newer link still holds the token that we spent: a server may leave an unchanged token out of one reply,
+ * and replace it in the next. Then ours is the successor of that link too.
+ */
+function holdsSpent(newer: GrantRecord, { tokens }: KnownGrant, next: TokenPair): boolean {
+  const spent = tokens.refreshToken?.reveal()
+  const replacement = decodeTokens({ ...next, grantId: newer.grantId }).refreshToken?.reveal()
+  return spent !== undefined && replacement !== spent && decodeTokens(newer).refreshToken?.reveal() === spent
 }
 
 async function conclude(
   ctx: ManagerContext,
   entry: GrantEntry,
   rotation: Rotation,
-  { link }: Hold,
+  link: GrantLink,
   next: TokenPair,
   { answer, order }: Asked<Timed<CommitAnswer>>,
   tookMs: number,
@@ -79,8 +95,7 @@ async function conclude(
   entry.uncommitted = false
   if (answer.status === 'missing') {
     // Removed meanwhile: recreating it would undo what the application did.
-    entry.known = undefined
-    ctx.grants.forget(entry)
+    forgetLink(entry)
     ctx.emit({ type: 'grant.successor_dropped', ...link })
     rotation.progress.serveWaiters()
     await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
@@ -109,7 +124,7 @@ function handOutUncommitted(
   ctx: ManagerContext,
   entry: GrantEntry,
   rotation: Rotation,
-  { link }: Hold,
+  link: GrantLink,
   next: TokenPair,
 ): void {
   if (entry.uncommitted || !entry.inHand) return

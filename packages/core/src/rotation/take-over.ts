@@ -1,4 +1,4 @@
-import { adopt, type GrantEntry, linkOf, type Origin } from '../grant/grant-entry.js'
+import { adopt, forgetLink, type GrantEntry, linkOf, type Origin } from '../grant/grant-entry.js'
 import type { ManagerContext } from '../manager/context.js'
 import type { GrantRecord } from '../store/token-store.js'
 import { restoreLink } from './restore-link.js'
@@ -18,9 +18,8 @@ export async function takeOver(
 }
 
 /** The grant was removed. */
-export function gone(ctx: ManagerContext, entry: GrantEntry): RotationStep {
-  entry.known = undefined
-  ctx.grants.forget(entry)
+export function gone(entry: GrantEntry): RotationStep {
+  forgetLink(entry)
   // Callers look again, find nothing, and say so.
   return { kind: 'moved' }
 }

@@ -72,20 +72,35 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   }
 
   /**
-   * `renewAtMs` makes what is not yet stored findable by the local store's index. The mark that it is stored goes
-   * only where it is held: one that a slow disk takes late must not cover the successor after the next.
+   * `renewAtMs` makes what is not yet stored findable by the local store's index. Each goes only where it finds what
+   * it expects: one that a slow disk takes late must not cover the successor of another process, or after the next.
+   *
+   * @param expected - name of what lies there, `null`: nothing
+   * @returns whether it was taken
    */
-  async function hold(held: Held, state: 'held' | 'stored'): Promise<void> {
+  async function write(held: Held, state: 'held' | 'stored', expected: string | null): Promise<boolean> {
     const { generation } = placeOf(held)
-    await local.save({
+    const { status } = await local.save({
       ...place({ ...held.request, generation }),
       chain: nameOf(held, state),
-      ...(state === 'stored' && { expectedChain: nameOf(held, 'held') }),
+      expectedChain: expected,
       generation: 1,
       secret: JSON.stringify(held),
       expiresAtMs: null,
       renewAtMs: state === 'stored' ? null : 0,
     })
+    return status === 'saved'
+  }
+
+  const mark = (held: Held): Promise<boolean> => write(held, 'stored', nameOf(held, 'held'))
+
+  /** Over whatever lies there, unless it came there while this was on its way and nobody waits any more. */
+  async function hold(held: Held, isAwaited: () => boolean): Promise<void> {
+    const { generation } = placeOf(held)
+    do {
+      const { record } = await local.load(place({ ...held.request, generation }))
+      if (await write(held, 'held', record?.chain ?? null)) return
+    } while (isAwaited())
   }
 
   /** The remote store has something newer. Nobody waits for the disk. */
@@ -102,7 +117,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
   function markStored(held: Held): void {
     // Only spares a look at the next start; if it fails, that look finds it stored.
-    hold(held, 'stored').catch(() => {})
+    mark(held).catch(() => {})
   }
 
   /** Whether the remote store took it. */
@@ -120,10 +135,12 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
    */
   async function holdIfPossible(held: Held): Promise<void> {
     let timer: unknown
+    let isAwaited = true
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, waitMs)
     })
-    await Promise.race([hold(held, 'held').catch(() => {}), late])
+    await Promise.race([hold(held, () => isAwaited).catch(() => {}), late])
+    isAwaited = false
     clock.clearTimeout(timer)
   }
 
@@ -189,7 +206,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
           if (!record) continue
           const held = JSON.parse(record.secret) as Held
           if (await bring(held)) brought += 1
-          await hold(held, 'stored')
+          await mark(held)
         }
         if (keys.length < 100) return brought
       }

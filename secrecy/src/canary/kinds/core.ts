@@ -200,7 +200,7 @@ const rejected: Kind[] = [
     )
     scene.see('console', Object.getOwnPropertyDescriptors(token), { ...token })
     scene.see('provider', Object.entries(provider), provider.clientAuthentication, { ...provider })
-    console.log(token, provider, tokens, `${token}`)
+    console.log(token, provider, tokens, String(token))
     console.error('%s %o %O %j', token, token, token, token)
     console.dir({ tokens, provider }, { showHidden: true, depth: 10 })
     console.table([token])

@@ -35,7 +35,7 @@ class ApiController {
   @Get('throws')
   async throws(@CurrentGrant() grant: RequestGrant) {
     const token = await grant.getAccessToken()
-    throw Object.assign(new Error(`with ${token}`), { grant, token })
+    throw Object.assign(new Error(`with ${String(token)}`), { grant, token })
   }
 
   @Get('health')

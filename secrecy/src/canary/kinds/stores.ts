@@ -217,7 +217,7 @@ const postgresKinds = Object.entries(postgres).map(
         const client = new pg.Client(connection)
         client.on('error', () => {})
         await client.connect()
-        return client.query(sql).finally(() => client.end())
+        return await client.query(sql).finally(() => void client.end())
       }
       await useBroken(scene, store, () =>
         breakIt({ query, database, pool, stop: () => server.stop('immediate') }),

@@ -1,0 +1,66 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { PublishedPackage } from './published-packages.js'
+import { runCommand } from './run-command.js'
+import type { Trial } from './trials.js'
+
+const harnesses = fileURLToPath(new URL('../trials', import.meta.url))
+
+/** Every package of ours that another needs comes from its tarball too, never from a registry. */
+export function writeProject(folder: string, trial: Trial, packages: readonly PublishedPackage[]): void {
+  mkdirSync(folder, { recursive: true })
+  const tarballs = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]))
+  const named = [...trial.ours, '@evergrant/testing'].map((name) => [name, tarballs[name]])
+  const manifest = {
+    name: 'stranger',
+    private: true,
+    type: trial.kind,
+    dependencies: { ...Object.fromEntries(named), ...trial.others },
+    overrides: Object.fromEntries(
+      Object.keys(tarballs).map((name) => [
+        name,
+        named.some(([own]) => own === name) ? `$${name}` : tarballs[name],
+      ]),
+    ),
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2))
+  const { file, code } = trial.example()
+  writeFileSync(join(folder, file), code)
+  cpSync(harnesses, folder, { recursive: true })
+}
+
+/** A trial of one version must not run with another. */
+export async function installProject(folder: string, { others }: Trial): Promise<void> {
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+  await runCommand('npm', ['install', ...quiet], { cwd: folder })
+  for (const [name, wanted] of Object.entries(others)) {
+    const manifest = readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')
+    const { version } = JSON.parse(manifest) as { version: string }
+    if (version !== wanted) throw new Error(`${name}: wanted ${wanted}, installed ${version}`)
+  }
+}
+
+/** Compiles a TypeScript example as its project's kind of module. Returns what is to be run. */
+async function compiled(folder: string, file: string): Promise<string> {
+  if (!file.endsWith('.ts')) return file
+  const options = {
+    module: 'nodenext',
+    target: 'es2022',
+    strict: true,
+    skipLibCheck: false,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    types: ['node'],
+    outDir: 'out',
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: [file] }))
+  await runCommand(join(folder, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: folder })
+  return `out/${file.replace(/\.ts$/, '.js')}`
+}
+
+export async function runProject(folder: string, trial: Trial, node: string): Promise<void> {
+  const example = await compiled(folder, trial.example().file)
+  const args = [join(folder, trial.harness), join(folder, example), trial.kind]
+  await runCommand(node, args, { cwd: folder, timeoutMs: 60_000 })
+}
