@@ -12,8 +12,9 @@ export function codeFrom(facts: ProviderFacts, { callback, state }: ExchangeCode
   try {
     const client = { client_id: facts.clientId }
     const checked = validateAuthResponse({ issuer: facts.issuer }, client, parameters, state)
-    const code = checked.get('code')
-    if (code) return code
+    // Once: of two codes nobody knows which one the user consented to (RFC 6749 section 3.1).
+    const [code, another] = checked.getAll('code')
+    if (code && another === undefined) return code
   } catch (error) {
     if (error instanceof AuthorizationResponseError && /^[a-z_]{1,40}$/.test(error.error)) {
       throw failed(error.error)
