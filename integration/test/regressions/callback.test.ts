@@ -9,5 +9,5 @@ it('a callback with two codes is refused, and none of them is sent', async () =>
   const callback = new URLSearchParams(`${String(good.callback)}&code=another`)
   const exchange = tokens.exchangeCode('g', { ...good, callback })
   await expect(exchange).rejects.toMatchObject({ code: 'AUTHORIZATION_FAILED', reason: 'no_code' })
-  expect(fleet.server.ledger.requests()).toHaveLength(0)
+  expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
 })

@@ -38,11 +38,11 @@ const all: readonly Kind[] = areLeaks
 const wanted = all.filter(({ area, name }) => `${area}: ${name}`.includes(only))
 
 /** Most of them wait. What one prints all others hear, and none of them may hear a secret. */
-const AT_ONCE = areLeaks ? 1 : 10
+const AT_ONCE = areLeaks ? 1 : 8
 const queue = wanted.values()
 const rows: Row[] = []
 
-const KIND_WITHIN_MS = 20_000
+const KIND_WITHIN_MS = 60_000
 
 async function tooLate(): Promise<never> {
   await pause(KIND_WITHIN_MS, undefined, { ref: false })

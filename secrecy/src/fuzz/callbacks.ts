@@ -58,7 +58,7 @@ export const callbacks: Target = {
         [undefined, facts.issuer].includes(parameters.get('iss') ?? undefined),
         'a code of another issuer was taken',
       )
-      claim(!parameters.has('error') && !parameters.has('response'), 'a code beside an error was taken')
+      claim(!parameters.get('error') && !parameters.get('response'), 'a code beside an error was taken')
     } catch (error) {
       if (error instanceof Error && !isEvergrantError(error)) throw error
       claim(isEvergrantError(error, 'AUTHORIZATION_FAILED'), 'it failed with something else')

@@ -64,7 +64,8 @@ const nameOf = (cookie: string): string => cookie.slice(0, cookie.indexOf('=') +
 const contentOf = (cookie: string): string => cookie.slice(cookie.indexOf('=') + 1)
 
 const bytesIn = (cookie: string): string =>
-  contentOf(cookie)
+  (contentOf(cookie).split(';')[0] ?? '')
+    .trim()
     .split('.')
     .map((part) => Buffer.from(part, 'base64url').toString('hex'))
     .join()
