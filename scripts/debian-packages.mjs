@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Servers that tests start themselves, and the Debian package that brings each. */
+/** Programs that tests start themselves, and the Debian package that brings each. */
 const SERVERS = [
   { name: 'Redis', package: 'redis-server', has: () => onPath('redis-server') },
   {
@@ -10,6 +10,7 @@ const SERVERS = [
     package: 'postgresql',
     has: () => onPath('initdb') || debianHas('postgresql', 'initdb'),
   },
+  { name: 'Chromium', package: 'chromium', has: () => onPath('chromium') || onPath('google-chrome') },
 ]
 
 const onPath = (program) =>
@@ -25,8 +26,8 @@ function debianHas(server, program) {
 }
 
 /**
- * On a Debian machine as root, installs the servers that the tests need and that are missing, and says so. Anywhere
- * else nothing is installed: the tests that need a server then say how to get it (and fail where CI is set).
+ * On a Debian machine as root, installs the programs that the tests need and that are missing, and says so. Anywhere
+ * else nothing is installed: the tests that need one then say how to get it (and fail where CI is set).
  */
 export function installMissingServers() {
   const missing = SERVERS.filter((server) => !server.has())
@@ -41,6 +42,6 @@ export function installMissingServers() {
     spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
   const install = () => apt('install', '-y', '--no-install-recommends', ...packages)
   if (!install() && !(apt('update') && install())) {
-    console.error('That did not work; the tests of these stores will say what they miss.')
+    console.error('That did not work; the tests that need them will say what they miss.')
   }
 }

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { jsonAnswer, sendAnswer } from './answer.js'
+import { consentPage } from './consent-page.js'
 import { invalidClient, missingParameter, passportError } from './refusals.js'
 import { requestUrl } from './request-url.js'
 import type { ServerState } from './server-state.js'
 
 /**
- * `GET /oauth/authorize`: the user answers at once (`consent`), the browser is sent back with `code` and `state`, or
- * with `error`. A client or redirect URI that is not registered is answered here, never redirected (RFC 6749 4.1.2.1).
+ * `GET /oauth/authorize`: the user answers at once or is asked (`consent`), the browser is sent back with `code` and
+ * `state`, or with `error`. A client or redirect URI that is not registered is answered here, never redirected (RFC 6749 4.1.2.1).
  */
 export function authorizeEndpoint(
   state: ServerState,
@@ -40,7 +41,10 @@ export function authorizeEndpoint(
     if (codeChallenge !== null && query.get('code_challenge_method') !== 'S256') {
       return sendBack({ error: 'invalid_request', error_description: 'code_challenge_method must be S256' })
     }
-    if (behaviour().consent === 'deny') return sendBack({ error: 'access_denied' })
+    const { consent } = behaviour()
+    const decision = consent === 'ask' ? query.get('decision') : consent
+    if (decision === null) return sendAnswer(response, consentPage(requestUrl(request)))
+    if (decision !== 'approve') return sendBack({ error: 'access_denied' })
     const owner = {
       clientId: client.clientId,
       sub: query.get('login_hint') ?? 'user-1',

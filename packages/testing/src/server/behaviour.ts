@@ -66,8 +66,8 @@ export interface ServerBehaviour {
   readonly clientAuthentication: readonly ('client_secret_post' | 'client_secret_basic')[]
   /** Milliseconds an authorization code lives. */
   readonly codeLifetimeMs: number
-  /** What the user answers at the authorization endpoint. */
-  readonly consent: 'approve' | 'deny'
+  /** What the user answers at the authorization endpoint; `ask`: a page asks, for tests with a browser. */
+  readonly consent: 'approve' | 'deny' | 'ask'
   /** Limit of the token endpoint; `null`: none. */
   readonly throttle: ThrottleBehaviour | null
   /** Limit of the API; `null`: none. */

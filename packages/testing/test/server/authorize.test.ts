@@ -86,6 +86,15 @@ test('a challenge that is not S256 and a user who refuses send the browser back 
   expect((await visit(server)).back.get('error')).toBe('access_denied')
 })
 
+test('a user who is asked decides on a page whose links lead back with the same state', async () => {
+  const server = await serve({ consent: 'ask' })
+  const asked = await visit(server, { state: 's&t' })
+  expect(asked).toMatchObject({ status: 200, location: null })
+  expect((await visit(server, { state: 's&t', decision: 'approve' })).back.get('state')).toBe('s&t')
+  expect((await visit(server, { decision: 'approve' })).back.get('code')).not.toBeNull()
+  expect((await visit(server, { decision: 'deny' })).back.get('error')).toBe('access_denied')
+})
+
 test('an unknown client or a redirect URI that is not registered is never redirected to', async () => {
   const server = await serve({ clients: [{ clientId: 'one', redirectUris: [redirect_uri] }] })
   expect(await visit(server, { client_id: 'nobody' })).toMatchObject({ status: 401, location: null })
