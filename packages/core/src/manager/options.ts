@@ -1,5 +1,5 @@
 import { type Chance, systemChance } from '../chance.js'
-import { checkId, checkNumber, optionError } from '../check-options.js'
+import { checkEndpoint, checkId, checkNumber, optionError } from '../check-options.js'
 import type { EventListener } from '../events.js'
 import { createGrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
@@ -51,11 +51,23 @@ export interface Settings {
 const PREPARING = 4
 const PREPARING_UNLIMITED = 16
 
+/** Also facts that no factory has made: what leaves for these places is secret. */
+function checkTransport(facts: ProviderFacts): void {
+  const { dangerouslyAllowHttp = false } = facts
+  for (const name of ['tokenEndpoint', 'authorizationEndpoint', 'revocationEndpoint'] as const) {
+    const url = facts[name]
+    if (name === 'tokenEndpoint' || url !== undefined)
+      checkEndpoint(`provider.${name}`, url, dangerouslyAllowHttp)
+  }
+  for (const origin of facts.apiOrigins) checkEndpoint('provider.apiOrigins', origin, dangerouslyAllowHttp)
+}
+
 /** Checks everything once, copies it, and puts the parts of a manager together. */
 export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext; settings: Settings } {
   const { provider: facts, store, onEvent } = options
   if (typeof facts !== 'object' || facts === null) throw optionError('provider', 'is missing')
   checkId('provider.id', facts.id)
+  checkTransport(facts)
   if (typeof store?.acquire !== 'function') throw optionError('store', 'must be a TokenStore')
   if (onEvent !== undefined && typeof onEvent !== 'function')
     throw optionError('onEvent', 'must be a function')

@@ -116,7 +116,8 @@ export interface TokenManager {
 
   /**
    * Whether a request to this absolute URL may carry a token: its origin is one of the provider's
-   * `apiOrigins`, or the provider declares none. Adapters send tokens nowhere else.
+   * `apiOrigins`; where the provider declares none, it is reached over TLS or on this machine. Adapters send tokens
+   * nowhere else.
    */
   isApiUrl(url: string | URL): boolean
 
