@@ -203,6 +203,8 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       // Both at once: what the first reports while the second is waited for would be nobody's, and end the process.
       await Promise.all([closeManager(ctx, settings.closeTimeoutMs), keepAlive.stop()])
     } finally {
+      ctx.grants.clear()
+      ctx.forgetCredentials()
       await watch.end()
     }
   }

@@ -183,7 +183,8 @@ export interface TokenManager {
 
   /**
    * Ends the manager: takes no new calls, lets rotations whose token was sent finish, and stores what they
-   * brought. Does not close the store.
+   * brought. Does not close the store. Lets go of all tokens and of the client's secret (the provider's facts, if you
+   * keep them, do not).
    *
    * @throws EvergrantError `UNCOMMITTED_SUCCESSOR` when a successor could not be stored within `closeTimeoutMs`
    */
