@@ -52,6 +52,7 @@ const TASKS = {
     ['biome', ci ? 'ci' : 'check', '.'],
     ['oxlint', '--type-aware', '--deny-warnings'],
     ['knip'],
+    ['node', 'scripts/check-dependencies.mjs'],
     ['turbo', 'run', 'build', 'typecheck', '--output-logs=errors-only'],
   ],
 }
