@@ -7,7 +7,15 @@ export default defineConfig({
   test: {
     // Most tests wait for something rather than compute: two at a time also on two cores.
     maxWorkers: 2,
-    projects: ['packages/*', 'packages/nestjs/nest-11', 'apps/*', 'integration', 'chaos', 'simulation'],
+    projects: [
+      'packages/*',
+      'packages/nestjs/nest-11',
+      'apps/*',
+      'integration',
+      'chaos',
+      'simulation',
+      'secrecy',
+    ],
     coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },
     reporters: ['default', './scripts/plain-reporter.mjs'],
   },

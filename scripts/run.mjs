@@ -22,6 +22,7 @@ const TASKS = {
     ['turbo', 'run', 'build', '--output-logs=errors-only'],
     ['node', '--import=tsx', 'benchmarks/src/main.ts'],
   ],
+  fuzz: [['node', '--conditions=@evergrant/source', '--import=tsx', 'secrecy/src/fuzz/main.ts']],
   simulate: [['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/main.ts']],
   'simulate:mutants': [
     ['node', '--conditions=@evergrant/source', '--import=tsx', 'simulation/src/mutants/main.ts'],
@@ -51,6 +52,7 @@ const TASKS = {
     ['biome', ci ? 'ci' : 'check', '.'],
     ['oxlint', '--type-aware', '--deny-warnings'],
     ['knip'],
+    ['node', 'scripts/check-dependencies.mjs'],
     ['turbo', 'run', 'build', 'typecheck', '--output-logs=errors-only'],
   ],
 }

@@ -1,4 +1,4 @@
-import { type AccessToken, EvergrantError, type TokenManager } from '@evergrant/core'
+import { type AccessToken, EvergrantError, scrubError, type TokenManager } from '@evergrant/core'
 import type { AdapterConfig, BeforeRedirect, HeadersLike, ResponseLike } from './axios-like.js'
 import { type BareAxios, originOf, timeoutMessage } from './bare-axios.js'
 import { requestBody } from './request-body.js'
@@ -42,7 +42,7 @@ export async function authorizedCall(call: AuthorizedCall): Promise<ResponseLike
     try {
       return { response: seal.response(await bare.send(sent, url)) }
     } catch (error) {
-      return { error: seal.error(error) }
+      return { error: scrubError(seal.error(error), token) }
     }
   }
 

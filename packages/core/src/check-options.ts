@@ -38,8 +38,12 @@ export function checkEndpoint(name: string, value: unknown, allowHttp: boolean):
   if (url.username !== '' || url.password !== '' || url.hash !== '') {
     throw optionError(name, 'must have neither credentials nor a fragment')
   }
-  const secure =
-    url.protocol === 'https:' || (url.protocol === 'http:' && (allowHttp || LOOPBACK.test(url.hostname)))
-  if (!secure) throw optionError(name, 'must use https (http is for loopback only)')
+  if (!isSafe(url, allowHttp)) throw optionError(name, 'must use https (http is for loopback only)')
   return url.href
+}
+
+/** Whether what is sent there travels over TLS, or stays on this machine. */
+export function isSafe(url: URL, allowHttp: boolean): boolean {
+  if (url.protocol === 'https:') return true
+  return url.protocol === 'http:' && (allowHttp || LOOPBACK.test(url.hostname))
 }

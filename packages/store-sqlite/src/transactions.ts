@@ -157,7 +157,11 @@ export function createTransactions(path: string, busyTimeoutMs: number): Transac
           .then(breathe)
           .then(() => untilNotBusy(() => writeOnce(work), deadlineMs))
           .finally(() => writing--)
-        tail = result.catch(() => {})
+        // Without its result: the last record would stay in memory for as long as the store.
+        tail = result.then(
+          () => {},
+          () => {},
+        )
         return result
       }),
 

@@ -2,6 +2,7 @@ import { checkEndpoint, checkId, checkNumber, optionError } from '../check-optio
 import { EvergrantError, isEvergrantError } from '../errors.js'
 import { parametersOf } from '../manager/authorization-callback.js'
 import type { GrantStatus, TokenManager, WaitOptions } from '../manager/token-manager.js'
+import { sameText } from '../same-text.js'
 import { type Clock, systemClock } from '../time/clock.js'
 import { flowCookies } from './flow-cookies.js'
 import { safeReturnTo } from './return-to.js'
@@ -147,7 +148,7 @@ export function createConnectFlow(options: ConnectFlowOptions): ConnectFlow {
       if (found.ended || used.has(found.id)) return ended('replayed', 'flow_replayed', [found.end])
       if (found.sealed === undefined) return ended('forged', 'unknown_flow')
       const flow = await seal.open(found.sealed)
-      if (flow?.state !== state) return ended('forged', 'unreadable_flow', [found.end])
+      if (!flow || !sameText(flow.state, state)) return ended('forged', 'unreadable_flow', [found.end])
       // Before the exchange: of two callbacks that come together, one may spend the code.
       if (!used.add(found.id, flow.expiresAtMs)) return ended('replayed', 'flow_replayed', [found.end], flow)
       if (clock.now() >= flow.expiresAtMs) return ended('expired', 'flow_expired', [found.end], flow)

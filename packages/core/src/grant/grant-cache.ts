@@ -11,6 +11,8 @@ export interface GrantCache {
   /** Not while it rotates: a second entry beside it would rotate beside it. */
   forget(entry: GrantEntry): void
   entries(): Iterable<GrantEntry>
+  /** Lets go of all tokens. */
+  clear(): void
 }
 
 export function createGrantCache(maxEntries: number, killsOldToken: boolean): GrantCache {
@@ -50,5 +52,6 @@ export function createGrantCache(maxEntries: number, killsOldToken: boolean): Gr
       if (!isBusy && entries.get(entry.key.grantId) === entry) entries.delete(entry.key.grantId)
     },
     entries: () => entries.values(),
+    clear: () => entries.clear(),
   }
 }

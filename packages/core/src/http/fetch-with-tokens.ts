@@ -2,6 +2,7 @@ import type { AccessToken } from '../access-token.js'
 import { checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import type { TokenManager } from '../manager/token-manager.js'
+import { scrubError } from './scrub-error.js'
 
 export interface FetchWithTokensOptions {
   readonly tokens: TokenManager
@@ -24,7 +25,7 @@ export interface FetchWithTokensOptions {
  * body of a `Request`, are sent again as they were; a `ReadableStream` can be sent only once.
  *
  * @throws TypeError naming the option that is wrong
- * @returns a `fetch`; it rejects as `fetch` does, and with EvergrantErrors as `getAccessToken` does.
+ * @returns a `fetch`; it rejects as `fetch` does (with anything removed that quotes the token), and with EvergrantErrors as `getAccessToken` does.
  *   `BODY_NOT_REPLAYABLE`: the API refused the token and the body was a stream that is spent; send it anew
  */
 export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
@@ -52,7 +53,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is what is left for the replay.
     const copy = request?.body && init?.body === undefined ? request.clone() : request
-    const first = await send(copy ?? input, withToken(init, headers, token))
+    const first = await sendWith(copy ?? input, init, headers, token)
     if (first.status !== 401) {
       // What was kept for a replay is not needed: without this the tee would hold it. Not waited for: an answer may
       // come before the body has ended, and the tee lets go only then.
@@ -75,7 +76,21 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
       const { provider, grantId: id } = token
       throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId: id })
     }
-    return send(input, withToken(init, headers, next))
+    return sendWith(input, init, headers, next)
+  }
+
+  async function sendWith(
+    input: RequestInfo | URL,
+    init: RequestInit | undefined,
+    headers: Headers,
+    token: AccessToken,
+  ): Promise<Response> {
+    const authorized = withToken(init, headers, token)
+    try {
+      return await send(input, authorized)
+    } catch (error) {
+      throw scrubError(error, token)
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { AuthorizationResponseError, validateAuthResponse } from 'oauth4webapi'
 import { optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import type { ProviderFacts } from '../provider/provider.js'
+import { sameText } from '../same-text.js'
 import type { ExchangeCodeOptions } from './token-manager.js'
 
 /** Checks the redirect that brought the user back and takes the code out of it. */
@@ -9,17 +10,22 @@ export function codeFrom(facts: ProviderFacts, { callback, state }: ExchangeCode
   const parameters = parametersOf(callback)
   const failed = (reason: string): EvergrantError =>
     new EvergrantError('AUTHORIZATION_FAILED', 'The authorization did not succeed', { reason })
+  // Before the library compares them, which it does not do in constant time.
+  if (!sameText(parameters.get('state') ?? '', state)) throw failed('state_mismatch')
+  // The library takes an empty issuer for none; it is another one (RFC 9207 section 2.4).
+  if (parameters.get('iss') === '') throw failed('invalid_callback')
   try {
     const client = { client_id: facts.clientId }
     const checked = validateAuthResponse({ issuer: facts.issuer }, client, parameters, state)
-    const code = checked.get('code')
-    if (code) return code
+    // Once: of two codes nobody knows which one the user consented to (RFC 6749 section 3.1).
+    const [code, another] = checked.getAll('code')
+    if (code && another === undefined) return code
   } catch (error) {
     if (error instanceof AuthorizationResponseError && /^[a-z_]{1,40}$/.test(error.error)) {
       throw failed(error.error)
     }
     // The library's error quotes the parameters, the code among them: only our words pass.
-    throw failed(parameters.get('state') === state ? 'invalid_callback' : 'state_mismatch')
+    throw failed('invalid_callback')
   }
   throw failed('no_code')
 }

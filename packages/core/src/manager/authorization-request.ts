@@ -23,5 +23,12 @@ export async function authorizationRequest(
   url.searchParams.set('state', state)
   url.searchParams.set('code_challenge', await calculatePKCECodeChallenge(codeVerifier))
   url.searchParams.set('code_challenge_method', 'S256')
-  return { url: url.href, state, codeVerifier }
+  return unprintable({ url: url.href, state, codeVerifier })
+}
+
+/** JSON gives all of it, for that is how a session keeps it; whoever only looks at it sees nothing. */
+function unprintable(request: AuthorizationRequest): AuthorizationRequest {
+  return Object.defineProperty(request, Symbol.for('nodejs.util.inspect.custom'), {
+    value: () => '[AuthorizationRequest]',
+  })
 }

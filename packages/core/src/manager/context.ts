@@ -29,6 +29,8 @@ export interface ManagerContext {
   /** How many questions the store was asked: tells which answers may have crossed. */
   readonly questions: { asked: number }
   emit(event: EvergrantEvent): void
+  /** From here on no request can be made in the client's name. */
+  forgetCredentials(): void
 }
 
 /** `closing`: nothing new is sent. `abandoned`: what could not be stored until now is given up. */

@@ -1,5 +1,5 @@
 import type { AccessToken } from '../access-token.js'
-import { checkId, checkNumber, optionError } from '../check-options.js'
+import { checkId, checkNumber, isSafe, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import { forgetLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
@@ -63,10 +63,10 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
     provider,
 
     isApiUrl(url) {
-      const { apiOrigins } = ctx.facts
+      const { apiOrigins, dangerouslyAllowHttp = false } = ctx.facts
       if (typeof url === 'string' && !URL.canParse(url)) return false
-      if (apiOrigins.length === 0) return true
-      return apiOrigins.includes(typeof url === 'string' ? new URL(url).origin : url.origin)
+      const asked = typeof url === 'string' ? new URL(url) : url
+      return apiOrigins.length === 0 ? isSafe(asked, dangerouslyAllowHttp) : apiOrigins.includes(asked.origin)
     },
 
     getAccessToken(grantId, wanted) {
@@ -210,6 +210,8 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       // Both at once: what the first reports while the second is waited for would be nobody's, and end the process.
       await Promise.all([closeManager(ctx, settings.closeTimeoutMs), keepAlive.stop()])
     } finally {
+      ctx.grants.clear()
+      ctx.forgetCredentials()
       await watch.end()
     }
   }

@@ -12,7 +12,7 @@ import { classifyReply } from '../token-endpoint/classify-reply.js'
 import type { TokenEndpointReply } from '../token-endpoint/parse-reply.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
 import { checkBearer, successorPair } from '../token-endpoint/successor.js'
-import { prepareRequest } from '../token-endpoint/token-request.js'
+import { type PreparedRequest, prepareRequest } from '../token-endpoint/token-request.js'
 import { askStore, tryStore } from './ask-store.js'
 import { checkExchange, codeFrom } from './authorization-callback.js'
 import type { ManagerContext } from './context.js'
@@ -64,9 +64,10 @@ async function exchange(
   const { requestTimeoutMs } = ctx.timings
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) throw exchangeError('CLIENT_REJECTED', 'invalid_client', pausedMs)
+  const request = await prepare(ctx, parameters)
   let slot: Slot | NoSlot = await takeSlot(ctx, patience)
   let sentAtMs = ctx.storeClock.earliest()
-  const result = await sendRequest(await prepareRequest(ctx.facts, ctx.facts.tokenEndpoint, parameters), {
+  const result = await sendRequest(request, {
     fetch: ctx.fetch,
     clock: ctx.clock,
     connectTimeoutMs: requestTimeoutMs,
@@ -94,6 +95,19 @@ async function exchange(
     return await store(ctx, key, reply.members, sentAtMs, before)
   } finally {
     if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
+  }
+}
+
+async function prepare(
+  ctx: ManagerContext,
+  parameters: Readonly<Record<string, string>>,
+): Promise<PreparedRequest> {
+  try {
+    return await prepareRequest(ctx.facts, ctx.facts.tokenEndpoint, parameters)
+  } catch (error) {
+    // Of the application's client authentication: it may quote the key.
+    const { name } = error as Error
+    throw exchangeError('UNEXPECTED', /^\w{1,40}$/.test(name) ? name : 'Error')
   }
 }
 

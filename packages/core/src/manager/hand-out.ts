@@ -5,6 +5,7 @@ import type { KnownGrant } from '../grant/grant-tokens.js'
 import { judge, lifetimeOf, validityLeftMs, type Wanted } from '../rotation/freshness.js'
 import { startRotation } from '../rotation/rotation.js'
 import { timingsFor } from '../rotation/timings.js'
+import { sameText } from '../same-text.js'
 import type { GrantKey, GrantLink } from '../store/token-store.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
@@ -162,7 +163,12 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
 
 /** By value, not only by link: a successor that never got into the store had the same link as the stored one. */
 function isSameToken(known: KnownGrant, token: AccessToken): boolean {
-  return isSameLink(known.record, token) && known.accessToken?.reveal() === token.reveal()
+  const { accessToken } = known
+  return (
+    isSameLink(known.record, token) &&
+    accessToken !== undefined &&
+    sameText(accessToken.reveal(), token.reveal())
+  )
 }
 
 const keyOf = ({ provider, grantId }: GrantKey): GrantKey => ({ provider, grantId })

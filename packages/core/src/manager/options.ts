@@ -1,5 +1,7 @@
+import type { ClientAuth } from 'oauth4webapi'
 import { type Chance, systemChance } from '../chance.js'
-import { checkId, checkNumber, optionError } from '../check-options.js'
+import { checkEndpoint, checkId, checkNumber, optionError } from '../check-options.js'
+import { EvergrantError } from '../errors.js'
 import type { EventListener } from '../events.js'
 import { createGrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
@@ -51,11 +53,40 @@ export interface Settings {
 const PREPARING = 4
 const PREPARING_UNLIMITED = 16
 
+/** What a closed manager holds on to must not be the client's secret. */
+function forgettable(given: ClientAuth): { authenticate: ClientAuth; forget(): void } {
+  let own: ClientAuth | undefined = given
+  return {
+    authenticate(...request) {
+      if (!own) throw new EvergrantError('CLOSED', 'The token manager is closed')
+      return own(...request)
+    },
+    forget() {
+      own = undefined
+    },
+  }
+}
+
+/** Also facts that no factory has made: what leaves for these places is secret. */
+function checkTransport(facts: ProviderFacts): void {
+  const { dangerouslyAllowHttp = false } = facts
+  for (const name of ['tokenEndpoint', 'authorizationEndpoint', 'revocationEndpoint'] as const) {
+    const url = facts[name]
+    if (name === 'tokenEndpoint' || url !== undefined)
+      checkEndpoint(`provider.${name}`, url, dangerouslyAllowHttp)
+  }
+  for (const origin of facts.apiOrigins) checkEndpoint('provider.apiOrigins', origin, dangerouslyAllowHttp)
+}
+
 /** Checks everything once, copies it, and puts the parts of a manager together. */
 export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext; settings: Settings } {
-  const { provider: facts, store, onEvent } = options
-  if (typeof facts !== 'object' || facts === null) throw optionError('provider', 'is missing')
+  const { store, onEvent } = options
+  if (typeof options.provider !== 'object' || options.provider === null)
+    throw optionError('provider', 'is missing')
+  const credentials = forgettable(options.provider.clientAuthentication)
+  const facts = { ...options.provider, clientAuthentication: credentials.authenticate }
   checkId('provider.id', facts.id)
+  checkTransport(facts)
   if (typeof store?.acquire !== 'function') throw optionError('store', 'must be a TokenStore')
   if (onEvent !== undefined && typeof onEvent !== 'function')
     throw optionError('onEvent', 'must be a function')
@@ -90,6 +121,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
+    forgetCredentials: credentials.forget,
     lifecycle: { closing: false, abandoned: false, rotations: new Set(), exchanges: new Map() },
     emit(event) {
       try {

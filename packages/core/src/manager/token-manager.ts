@@ -83,7 +83,10 @@ export interface AuthorizationUrlOptions {
   readonly parameters?: Readonly<Record<string, string>> | undefined
 }
 
-/** Keep `state` and `codeVerifier` in the user's session; send the user's browser to `url`. */
+/**
+ * Keep `state` and `codeVerifier` in the user's session; send the user's browser to `url`. `util.inspect` and the
+ * console show nothing of it; `JSON.stringify` does, because a session has to keep it.
+ */
 export interface AuthorizationRequest {
   readonly url: string
   readonly state: string
@@ -136,7 +139,8 @@ export interface TokenManager {
 
   /**
    * Whether a request to this absolute URL may carry a token: its origin is one of the provider's
-   * `apiOrigins`, or the provider declares none. Adapters send tokens nowhere else.
+   * `apiOrigins`; where the provider declares none, it is reached over TLS or on this machine. Adapters send tokens
+   * nowhere else.
    */
   isApiUrl(url: string | URL): boolean
 
@@ -177,7 +181,8 @@ export interface TokenManager {
    * code is spent.
    *
    * @throws EvergrantError `AUTHORIZATION_FAILED` (denied, forged or replayed), `CLIENT_REJECTED`,
-   *   `INVALID_REPLY`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `STORE_UNAVAILABLE`, `CLOSED`
+   *   `INVALID_REPLY`, `RATE_LIMITED`, `PROVIDER_UNAVAILABLE`, `OUTCOME_UNKNOWN`, `STORE_UNAVAILABLE`,
+   *   `UNEXPECTED` (the client authentication threw), `CLOSED`
    */
   exchangeCode(grantId: string, options: ExchangeCodeOptions): Promise<GrantStatus>
 
@@ -210,7 +215,8 @@ export interface TokenManager {
 
   /**
    * Ends the manager: takes no new calls, lets rotations whose token was sent finish, and stores what they
-   * brought. Does not close the store.
+   * brought. Does not close the store. Lets go of all tokens and of the client's secret (the provider's facts, if you
+   * keep them, do not).
    *
    * @throws EvergrantError `UNCOMMITTED_SUCCESSOR` when a successor could not be stored within `closeTimeoutMs`
    */

@@ -43,9 +43,9 @@ export interface OAuth2ProviderOptions {
   readonly budget?: BudgetFacts
   /** @defaultValue the token endpoint's URL: all clients of one endpoint share its limit */
   readonly budgetKey?: string
-  /** Origins of the API, e.g. `https://api.example.com`. @defaultValue any */
+  /** Origins of the API, e.g. `https://api.example.com`. @defaultValue any that is reached over TLS */
   readonly apiOrigins?: readonly string[]
-  /** Accepts token endpoints without TLS outside loopback: every secret travels in the open. */
+  /** Accepts endpoints and API origins without TLS outside loopback: every secret travels in the open. */
   readonly dangerouslyAllowHttp?: boolean
 }
 
@@ -131,5 +131,6 @@ export function oauth2Provider(options: OAuth2ProviderOptions): ProviderFacts {
     apiOrigins: Object.freeze(
       (options.apiOrigins ?? []).map((url) => new URL(checkEndpoint('apiOrigins', url, insecure)).origin),
     ),
+    dangerouslyAllowHttp: insecure,
   })
 }

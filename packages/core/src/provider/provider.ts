@@ -51,6 +51,11 @@ export interface ProviderFacts {
   readonly budget: BudgetFacts | undefined
   /** Managers with the same key share one budget. */
   readonly budgetKey: string
-  /** Origins of the API: adapters send tokens nowhere else. Empty: wherever the application sends requests. */
+  /**
+   * Origins of the API: adapters send tokens nowhere else. Empty: wherever the application sends requests over TLS, or
+   * on this machine.
+   */
   readonly apiOrigins: readonly string[]
+  /** Tokens and secrets may travel in the open. @defaultValue false */
+  readonly dangerouslyAllowHttp?: boolean
 }

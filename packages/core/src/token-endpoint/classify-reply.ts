@@ -58,7 +58,7 @@ function matches(shape: RefusalShape, { status, members }: TokenEndpointReply): 
   return typeof text === 'string' && containing.anyOf.some((part) => text.includes(part))
 }
 
-/** An `error` is passed on only if it looks like a code: a server may echo what it was sent. */
+/** An `error` is passed on only if it is words: a server may echo what it was sent, also in hex. */
 function codeLike(error: string): string | undefined {
-  return /^[a-z][a-z0-9_]{0,39}$/.test(error) ? error : undefined
+  return error.length <= 40 && /^[a-z]+(_[a-z]+)*$/.test(error) ? error : undefined
 }

@@ -31,6 +31,9 @@ const MAX_REPLY_BYTES = 1024 * 1024
 
 const LONGEST_GRACE_MS = 100
 
+/** Stands for an `error` that repeats what was sent: there was one, and it is no code. */
+const ECHO = '(echo)'
+
 /**
  * Sends one request whose body waits for its release.
  *
@@ -90,6 +93,9 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
     })
     const { text, complete } = await readText(response)
     const { members, wellFormed } = parseBody(text, complete)
+    // Of all that a server says only these two are passed on.
+    if (isText(members.error) && request.isEcho(members.error)) members.error = ECHO
+    if (isText(members.scope) && request.isEcho(members.scope)) delete members.scope
     const limits = parseLimits(response.headers, clock.now())
     return { kind: 'reply', reply: { status: response.status, members, wellFormed, ...limits } }
   } catch (error) {
@@ -104,6 +110,8 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
     abort.abort()
   }
 }
+
+const isText = (value: unknown): value is string => typeof value === 'string'
 
 /** As much of the body as is to be had; a cut or an oversized one is not complete. */
 async function readText(response: Response): Promise<{ text: string; complete: boolean }> {

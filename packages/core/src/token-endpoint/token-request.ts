@@ -6,7 +6,12 @@ export interface PreparedRequest {
   readonly url: string
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer>
+  /** Whether a text of the server repeats something secret of this request. */
+  isEcho(text: string): boolean
 }
+
+/** What of a request may come back in a reply without anybody minding. */
+const PUBLIC = new Set(['grant_type', 'token_type_hint', 'client_id', 'redirect_uri', 'scope'])
 
 /**
  * Writes a request to one of the provider's endpoints, authenticated as the client, in the format that it
@@ -25,8 +30,34 @@ export async function prepareRequest(
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) fields.set(name, value)
   const headers = new Headers({ accept: 'application/json' })
   await facts.clientAuthentication(server, client, fields, headers)
+  const secrets = [...fields].filter(([name]) => !PUBLIC.has(name)).map(([, value]) => value)
+  secrets.push(...credentialsIn(headers.get('authorization')))
   const json = facts.requestFormat === 'json'
   headers.set('content-type', json ? 'application/json' : 'application/x-www-form-urlencoded;charset=UTF-8')
   const text = json ? JSON.stringify(Object.fromEntries(fields)) : fields.toString()
-  return { url, headers, body: new TextEncoder().encode(text) }
+  const body = new TextEncoder().encode(text)
+  return { url, headers, body, isEcho: (reply) => quotesAny(reply, secrets) }
+}
+
+/** As they stand there, and what Basic (RFC 6749 section 2.3.1) hides in them. */
+function credentialsIn(authorization: string | null): readonly string[] {
+  const [scheme = '', value = ''] = (authorization ?? '').split(' ')
+  if (scheme.toLowerCase() !== 'basic') return [value]
+  const [, password = ''] = atob(value).split(':')
+  return [value, decodeURIComponent(password.replaceAll('+', ' '))]
+}
+
+/** Shorter pieces are found in anything; a piece of this length tells nobody the rest. */
+const PIECE = 10
+
+/** Also in parts, in another case, or with other characters in place of those that are no letters and digits. */
+function quotesAny(text: string, secrets: readonly string[]): boolean {
+  const plain = (one: string): string => one.toLowerCase().replace(/[^a-z0-9]/g, '')
+  const said = plain(text)
+  const sent = secrets.map(plain)
+  for (let start = 0; start + PIECE <= said.length; start++) {
+    const piece = said.slice(start, start + PIECE)
+    if (sent.some((secret) => secret.includes(piece))) return true
+  }
+  return false
 }
