@@ -23,6 +23,8 @@ export type EvergrantErrorCode =
   | 'UNEXPECTED'
 
 export interface EvergrantErrorDetails {
+  /** `provider.id` of the manager that says so. Absent in errors of stores. */
+  readonly provider?: string | undefined
   /** The grant concerned. */
   readonly grantId?: string | undefined
   /** A short machine-readable reason, such as the provider's OAuth `error` code or a system error code. */
@@ -45,6 +47,7 @@ export interface EvergrantErrorDetails {
 export class EvergrantError extends Error {
   override readonly name = 'EvergrantError'
   readonly code: EvergrantErrorCode
+  declare readonly provider?: string
   declare readonly grantId?: string
   declare readonly reason?: string
   declare readonly retryAfterMs?: number
@@ -53,6 +56,7 @@ export class EvergrantError extends Error {
   constructor(code: EvergrantErrorCode, message: string, details: EvergrantErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
+    if (details.provider !== undefined) this.provider = details.provider
     if (details.grantId !== undefined) this.grantId = details.grantId
     if (details.reason !== undefined) this.reason = details.reason
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs

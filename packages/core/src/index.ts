@@ -1,6 +1,12 @@
 export { AccessToken, type AccessTokenFacts } from './access-token.js'
 export { type Chance, systemChance } from './chance.js'
 export {
+  CONNECT_HEADERS,
+  type ConnectAnswerOptions,
+  type ConnectFailure,
+  connectAnswer,
+} from './connect/connect-answer.js'
+export {
   type BeginConnectOptions,
   type BegunConnect,
   type CompleteConnectOptions,
@@ -16,8 +22,10 @@ export {
   isEvergrantError,
 } from './errors.js'
 export type { EventListener, EvergrantEvent } from './events.js'
+export { isCrossSite, type SiteHeaders } from './http/cross-site.js'
 export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
-export { type Problem, problemOf } from './http/problem.js'
+export { type HttpAnswer, type ProblemLink, problemAnswer, problemDetails } from './http/http-answer.js'
+export { crossSiteProblem, type Problem, problemOf, problemWith } from './http/problem.js'
 export { createTokenManager } from './manager/create-token-manager.js'
 export type { KeepAliveOptions } from './manager/keep-alive.js'
 export type { TokenManagerOptions } from './manager/options.js'

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import { type EvergrantError, type Problem, problemOf } from '@evergrant/core'
+import { type EvergrantError, type HttpAnswer, type Problem, problemAnswer, problemOf } from '@evergrant/core'
 import type { Request } from 'express'
 import { optionError } from './check-options.js'
 
-/** Where a user connects (again): an address, or a function that finds it for a request. */
-export type ConnectUrl = string | ((req: Request) => string)
+/** Where a user connects (again): an address, or a function; with several managers `error.provider` says whose it is. */
+export type ConnectUrl = string | ((req: Request, error: EvergrantError) => string | undefined)
 
 export function checkConnectUrl(connectUrl: unknown): void {
   if (connectUrl !== undefined && !['string', 'function'].includes(typeof connectUrl)) {
@@ -20,27 +20,17 @@ export function answerProblem(
   res: ServerResponse,
 ): void {
   const answer = problemOf(error)
-  const url = typeof connectUrl === 'function' ? connectUrl(req) : connectUrl
-  sendProblem(res, answer, answer.status === 401 && url !== undefined ? { connect: url } : {})
+  const url = typeof connectUrl === 'function' ? connectUrl(req, error) : connectUrl
+  sendProblem(res, answer, answer.status === 401 ? url : undefined)
 }
 
-/** Answers with problem details (RFC 9457); nothing may cache them. */
-export function sendProblem(
-  res: ServerResponse,
-  problem: Problem,
-  more: Readonly<Record<string, string>> = {},
-): void {
-  const { retryAfterSeconds, ...members } = problem
-  res.statusCode = problem.status
-  res.setHeader('Content-Type', 'application/problem+json; charset=utf-8')
-  res.setHeader('Cache-Control', 'no-store')
-  if (retryAfterSeconds !== undefined) res.setHeader('Retry-After', String(retryAfterSeconds))
-  res.end(JSON.stringify({ ...members, ...more }))
+/** Answers with problem details (RFC 9457). */
+export function sendProblem(res: ServerResponse, problem: Problem, connect?: string): void {
+  sendAnswer(res, problemAnswer(problem, { connect }))
 }
 
-/** A problem of this package's own, beside those that core makes of its errors. */
-export function problem(status: number, code: string, title: string, detail: string): Problem {
-  return { type: `${DOCS}#${code}`, status, code, title, detail }
+export function sendAnswer(res: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  res.statusCode = status
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+  res.end(body)
 }
-
-const DOCS = 'https://github.com/evergrant/evergrant/blob/main/docs/errors.md'

@@ -40,7 +40,7 @@ describe.each(versions)('through %s', (_, express) => {
     const error = new EvergrantError(code as EvergrantErrorCode, 'outer canary', details)
     const answer = await get(await failing(error))
     expect(answer.status).toBe(status)
-    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+    expect(answer.headers['content-type']).toBe('application/problem+json')
     expect(answer.headers['cache-control']).toBe('no-store')
     expect(answer.headers['retry-after']).toBe(code === 'BODY_NOT_REPLAYABLE' ? '0' : '2')
     expect(JSON.parse(answer.text)).toEqual({

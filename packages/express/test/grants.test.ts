@@ -89,6 +89,30 @@ describe.each(versions)('through %s', (_, express) => {
     expect(done).toHaveLength(200)
   })
 
+  it('a client that disconnects ends a request to the API that is on its way', async () => {
+    const { server, tokens } = await startWorld()
+    const app = express()
+    const ended: unknown[] = []
+    app.use(grants({ tokens, grantId: 'agency' }))
+    app.get('/', async (req, _res, next) => {
+      try {
+        await req.grant.fetch(server.apiUrl)
+      } catch (error) {
+        ended.push(error)
+        next(error)
+      }
+    })
+    app.use(evergrantErrors())
+    const gate = server.gate({ path: 'api' })
+    const call = request(await serve(app)).end()
+    call.on('error', () => {})
+    await gate.arrived()
+    call.destroy()
+    await until(() => ended.length > 0)
+    expect(ended[0]).toMatchObject({ name: 'AbortError' })
+    gate.open()
+  })
+
   it('a client that disconnects ends the wait, not the rotation, and nobody logs it as an error', async () => {
     const world = await startWorld()
     const { server, tokens } = world

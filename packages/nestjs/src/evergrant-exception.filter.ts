@@ -1,9 +1,15 @@
-import { type EvergrantError, isEvergrantError, problemOf } from '@evergrant/core'
+import {
+  type EvergrantError,
+  isEvergrantError,
+  problemAnswer,
+  problemDetails,
+  problemOf,
+} from '@evergrant/core'
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, type Type } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
+import { writeAnswer } from './http-answer.js'
 import { nodeResponseOf } from './node-response.js'
-import { type AnsweredProblem, answerProblem, problemDetails } from './problem-answer.js'
 import type { RequestGrants } from './request-grants.js'
 
 /** Nest asks `instanceof`; by the brand, errors of another copy of core are ours too. */
@@ -21,8 +27,8 @@ const named = new Map<string, Type<EvergrantExceptionFilter>>()
  * `connect`, where the user can connect again, 503 with `Retry-After`, 504; on a WebSocket as Nest's `exception`
  * message with the same data. In microservices and GraphQL Nest goes on as if there were no filter.
  *
- * The links are those of the default manager. An error does not say whose it is: with several managers, put
- * `EvergrantExceptionFilter.of(name)` on the controllers of the others.
+ * The links are those of the default manager. With several, let its `connectUrl` be a function that looks at
+ * `error.provider`, or put `EvergrantExceptionFilter.of(name)` on the controllers of the others.
  *
  * No answer holds a grant id, a cause or a secret. Nothing is logged: the manager's `onEvent` tells what happens.
  */
@@ -40,19 +46,15 @@ export class EvergrantExceptionFilter implements ExceptionFilter<EvergrantError>
   }
 
   catch(error: EvergrantError, host: ArgumentsHost): void {
-    const problem = this.#problem(error, host)
-    // In any other context it returns without a word, which to Nest means that nobody handled the error.
-    if (nodeResponseOf(host)) {
-      answerProblem(this.#adapters.httpAdapter, host.switchToHttp().getResponse(), problem)
-    } else if (host.getType() === 'ws') {
-      emitProblem(host.switchToWs().getClient<WebSocketClient>(), problem)
-    }
-  }
-
-  #problem(error: EvergrantError, host: ArgumentsHost): AnsweredProblem {
     const problem = problemOf(error)
     const connect = problem.status === 401 ? this.#grants.connectUrl(host, error) : undefined
-    return connect === undefined ? problem : { ...problem, connect }
+    // In any other context it returns without a word, which to Nest means that nobody handled the error.
+    if (nodeResponseOf(host)) {
+      const response: unknown = host.switchToHttp().getResponse()
+      writeAnswer(this.#adapters.httpAdapter, response, problemAnswer(problem, { connect }))
+    } else if (host.getType() === 'ws') {
+      emit(host.switchToWs().getClient<WebSocketClient>(), problemDetails(problem, { connect }))
+    }
   }
 
   /** The filter whose links are those of another manager; the same class for the same name. */
@@ -79,8 +81,7 @@ interface WebSocketClient {
   emit(event: string, data: unknown): void
 }
 
-function emitProblem(client: WebSocketClient, problem: AnsweredProblem): void {
-  const data = problemDetails(problem)
+function emit(client: WebSocketClient, data: object): void {
   if (typeof client.readyState === 'number') client.send(JSON.stringify({ event: 'exception', data }))
   else client.emit('exception', data)
 }

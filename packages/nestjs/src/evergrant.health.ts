@@ -1,15 +1,9 @@
-import { isEvergrantError, problemOf, type TokenManager } from '@evergrant/core'
+import { EvergrantError, type ManagerHealth, problemOf, type TokenManager } from '@evergrant/core'
 import { Inject, Injectable, type Type } from '@nestjs/common'
 import { getTokenManagerToken } from './evergrant.tokens.js'
 
-/** Of one health check; numbers and codes, no grant ids. */
-export interface EvergrantHealthDetails {
-  /** `down`: the store cannot be asked, or the manager is closed. Dead grants are their users' affair, not this process'. */
-  readonly status: 'up' | 'down'
-  /** Grants whose users must authorize again, counted up to a hundred. */
-  readonly grantsNeedingAttention?: number
-  /** There are more than were counted. */
-  readonly moreNeedAttention?: boolean
+/** Of one health check: what core tells, and why it is down in words. Numbers and codes, no grant ids. */
+export interface EvergrantHealthDetails extends Omit<ManagerHealth, 'code'> {
   /** When down: the error's code in lower case. */
   readonly code?: string
   /** When down: what is wrong, in words that hold no secret. */
@@ -19,16 +13,14 @@ export interface EvergrantHealthDetails {
 /** What a health indicator of `@nestjs/terminus` returns. */
 export type EvergrantHealth<Key extends string = string> = Record<Key, EvergrantHealthDetails>
 
-const COUNTED = 100
-
 const named = new Map<string, Type<EvergrantHealthIndicator>>()
 
 /**
  * A health indicator for `@nestjs/terminus`, which it does not need itself: put it into the providers of your health
  * module and call it in `health.check([() => evergrant.check()])`.
  *
- * One read of the store, for as long as the store takes: give the probe a limit of its own. It says nothing of the provider's health, and nothing of the budget that is left at the token
- * endpoint: core cannot tell that without spending of it.
+ * What core's `TokenManager.health` tells: one bounded read of the store, for at most five seconds; nothing is sent to the
+ * provider.
  */
 @Injectable()
 export class EvergrantHealthIndicator {
@@ -44,14 +36,10 @@ export class EvergrantHealthIndicator {
   }
 
   async #details(): Promise<EvergrantHealthDetails> {
-    try {
-      const { grants, next } = await this.#tokens.list({ state: 'dead', limit: COUNTED })
-      return { status: 'up', grantsNeedingAttention: grants.length, moreNeedAttention: next !== undefined }
-    } catch (error) {
-      if (!isEvergrantError(error)) throw error
-      const { code, title } = problemOf(error)
-      return { status: 'down', code, message: title }
-    }
+    const { code, ...health } = await this.#tokens.health()
+    if (code === undefined) return health
+    const { code: inLowerCase, title } = problemOf(new EvergrantError(code, code))
+    return { ...health, code: inLowerCase, message: title }
   }
 
   /** The indicator of another manager; the same class for the same name. */

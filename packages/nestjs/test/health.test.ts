@@ -1,9 +1,11 @@
-import { EvergrantError, type TokenStore } from '@evergrant/core'
+import type { TokenStore } from '@evergrant/core'
 import { Controller, Get, Inject } from '@nestjs/common'
 import { HealthCheckService, type HealthIndicatorResult, TerminusModule } from '@nestjs/terminus'
 import { describe, expect, it } from 'vitest'
 import { type EvergrantHealth, EvergrantHealthIndicator, EvergrantModule } from '../src/index.js'
 import { platformNames, startApp, startWorld, type World } from './world.js'
+
+const noPause = { clientPausedForMs: 0, budgetUsedUpForMs: 0 }
 
 @Controller('health')
 class HealthController {
@@ -43,7 +45,7 @@ describe.each(platformNames)('the health check of terminus on %s', (platform) =>
 
   it('is ok while the stores answer, and counts the grants that need attention', async () => {
     const { world, second, check } = await start()
-    const fine = { status: 'up', grantsNeedingAttention: 0, moreNeedAttention: false }
+    const fine = { ...noPause, status: 'up', grantsNeedingAttention: 0, moreNeedAttention: false }
     const response = await check()
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({
@@ -92,7 +94,9 @@ it('counts to a hundred, and says that there are more', async () => {
     providers: [EvergrantHealthIndicator],
   })
   const result: EvergrantHealth<'tokens'> = await app.get(EvergrantHealthIndicator).check('tokens')
-  expect(result).toEqual({ tokens: { status: 'up', grantsNeedingAttention: 100, moreNeedAttention: true } })
+  expect(result).toEqual({
+    tokens: { ...noPause, status: 'up', grantsNeedingAttention: 100, moreNeedAttention: true },
+  })
   // Structurally what terminus takes.
   const taken: HealthIndicatorResult<'tokens'> = result
   expect(taken.tokens.status).toBe('up')
@@ -106,8 +110,7 @@ it('is down once the manager is closed; a defect is not taken for an illness', a
   })
   const indicator = app.get(EvergrantHealthIndicator)
   await tokens.close()
-  tokens.list = () => Promise.reject(new EvergrantError('CLOSED', 'closed'))
   expect(await indicator.check()).toMatchObject({ evergrant: { status: 'down', code: 'closed' } })
-  tokens.list = () => Promise.reject(new TypeError('a defect'))
+  tokens.health = () => Promise.reject(new TypeError('a defect'))
   await expect(indicator.check()).rejects.toThrow('a defect')
 })

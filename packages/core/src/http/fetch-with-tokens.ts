@@ -72,7 +72,8 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     await first.body?.cancel()
     if (!canReplay) {
       const message = 'The API refused the token, and the body was a stream that can be sent only once'
-      throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { grantId: token.grantId })
+      const { provider, grantId: id } = token
+      throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId: id })
     }
     return send(input, withToken(init, headers, next))
   }

@@ -46,6 +46,19 @@ const ANSWERS: Readonly<Record<EvergrantErrorCode, Answer>> = {
   UNEXPECTED: [500, 'The connection failed unexpectedly', LATER],
 }
 
+/** A problem that is none of our errors: what an adapter itself refuses or cannot do. */
+export function problemWith(status: number, code: string, title: string, detail: string): Problem {
+  return { type: `${DOCS}#${code}`, status, code, title, detail }
+}
+
+/** The answer to a request that {@link isCrossSite} says another site has made. */
+export const crossSiteProblem: Problem = problemWith(
+  403,
+  'cross_site',
+  'Another site sent this request',
+  'Use the page of this application.',
+)
+
 /** Turns one of our errors into what adapters of web frameworks answer. */
 export function problemOf(error: EvergrantError): Problem {
   const [status, title, detail] = ANSWERS[error.code]
@@ -53,5 +66,5 @@ export function problemOf(error: EvergrantError): Problem {
   // The body is gone here, but whoever sent it can send it again at once.
   const afterMs = error.code === 'BODY_NOT_REPLAYABLE' ? 0 : error.retryAfterMs
   const retry = afterMs === undefined ? {} : { retryAfterSeconds: Math.ceil(Math.max(0, afterMs) / 1_000) }
-  return { type: `${DOCS}#${code}`, status, code, title, detail, ...retry }
+  return { ...problemWith(status, code, title, detail), ...retry }
 }

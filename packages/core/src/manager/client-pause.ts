@@ -9,6 +9,8 @@ import { type Clock, elapsedMs, type Mark, markNow } from '../time/clock.js'
 export interface ClientPause {
   /** 0: go ahead (the first to ask after a pause is its probe); else milliseconds until the next probe. */
   enter(): number
+  /** How long nothing is sent yet; 0: no pause. Asks without being a probe. */
+  leftMs(): number
   /** The provider refused the client. Returns how long the pause lasts. */
   rejected(): number
   /** The provider accepted the client. Returns whether that ended a pause. */
@@ -26,6 +28,7 @@ export function createClientPause(clock: Clock, chance: Chance, probeMs: number)
     return ms
   }
   return {
+    leftMs: () => (failures === 0 ? 0 : Math.max(0, lastsMs - elapsedMs(clock, since))),
     enter() {
       if (failures === 0) return 0
       const leftMs = lastsMs - elapsedMs(clock, since)

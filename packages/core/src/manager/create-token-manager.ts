@@ -15,6 +15,7 @@ import { closeManager } from './close-manager.js'
 import { exchangeCode } from './exchange-code.js'
 import { createHandOut } from './hand-out.js'
 import { createKeepAlive } from './keep-alive.js'
+import { HEALTH_TIMEOUT_MS, managerHealth } from './manager-health.js'
 import { contextFrom, type TokenManagerOptions } from './options.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
 import { saveKeepingRefreshToken, saveNewChain } from './save-grant.js'
@@ -47,7 +48,8 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
   function open(grantId: string): GrantKey {
     checkId('grantId', grantId)
-    if (ctx.lifecycle.closing) throw new EvergrantError('CLOSED', 'The token manager is closed', { grantId })
+    if (ctx.lifecycle.closing)
+      throw new EvergrantError('CLOSED', 'The token manager is closed', { provider, grantId })
     watch.begin()
     return { provider, grantId }
   }
@@ -139,6 +141,10 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       return answer.next === undefined ? { grants } : { grants, next: answer.next }
     },
 
+    async health({ timeoutMs = Math.min(HEALTH_TIMEOUT_MS, settings.timeoutMs), signal } = {}) {
+      return managerHealth(ctx, patienceFor({ timeoutMs, signal }, 'The token store'))
+    },
+
     async revoke(grantId) {
       const key = open(grantId)
       const record = await removeStored(key)
@@ -155,7 +161,8 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     start({ sweepIntervalMs = 1_000 } = {}) {
       checkNumber('sweepIntervalMs', sweepIntervalMs, { min: 1 })
-      if (ctx.lifecycle.closing) throw new EvergrantError('CLOSED', 'The token manager is closed')
+      if (ctx.lifecycle.closing)
+        throw new EvergrantError('CLOSED', 'The token manager is closed', { provider })
       watch.begin()
       keepAlive.start(sweepIntervalMs)
     },

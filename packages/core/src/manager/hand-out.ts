@@ -5,7 +5,7 @@ import type { KnownGrant } from '../grant/grant-tokens.js'
 import { judge, lifetimeOf, validityLeftMs, type Wanted } from '../rotation/freshness.js'
 import { startRotation } from '../rotation/rotation.js'
 import { timingsFor } from '../rotation/timings.js'
-import type { GrantLink } from '../store/token-store.js'
+import type { GrantKey, GrantLink } from '../store/token-store.js'
 import { elapsedMs, markNow } from '../time/clock.js'
 import type { Patience } from '../time/patience.js'
 import type { ManagerContext } from './context.js'
@@ -48,8 +48,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
       }
     }
     const { known } = entry
-    if (!known)
-      throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })
+    if (!known) throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)
     return known
   }
 
@@ -166,25 +165,26 @@ function isSameToken(known: KnownGrant, token: AccessToken): boolean {
   return isSameLink(known.record, token) && known.accessToken?.reveal() === token.reveal()
 }
 
+const keyOf = ({ provider, grantId }: GrantKey): GrantKey => ({ provider, grantId })
+
 function reauthorizationRequired({ record }: KnownGrant): EvergrantError {
   const reason = record.reason ?? 'no_refresh_token'
   const message = 'The grant is dead: the user must authorize again'
-  return new EvergrantError('REAUTHORIZATION_REQUIRED', message, { grantId: record.grantId, reason })
+  return new EvergrantError('REAUTHORIZATION_REQUIRED', message, { ...keyOf(record), reason })
 }
 
 function unattainable({ record }: KnownGrant): EvergrantError {
   const message = 'No token of this grant has the validity that was asked for'
-  return new EvergrantError('VALIDITY_UNATTAINABLE', message, { grantId: record.grantId })
+  return new EvergrantError('VALIDITY_UNATTAINABLE', message, keyOf(record))
 }
 
 /** A caller whose deadline came between two tries learns what the last one failed with. */
 function whyLate(late: EvergrantError, entry: GrantEntry): EvergrantError {
   const cause = entry.failure?.error
-  const { grantId } = entry.key
-  return new EvergrantError('TIMEOUT', late.message, { grantId, reason: cause?.code, cause })
+  return new EvergrantError('TIMEOUT', late.message, { ...entry.key, reason: cause?.code, cause })
 }
 
 /** The failure of a rotation some time ago, with what is left of its backoff. */
-function again({ code, message, grantId, reason }: EvergrantError, leftMs: number): EvergrantError {
-  return new EvergrantError(code, message, { grantId, reason, retryAfterMs: Math.ceil(leftMs) })
+function again({ code, message, provider, grantId, reason }: EvergrantError, leftMs: number): EvergrantError {
+  return new EvergrantError(code, message, { provider, grantId, reason, retryAfterMs: Math.ceil(leftMs) })
 }

@@ -61,7 +61,7 @@ async function load(
       forgetLink(entry)
       ctx.grants.forget(entry)
     }
-    throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', { grantId: entry.key.grantId })
+    throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)
   }
   const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
   if (adoption === 'rolled-back' && !entry.uncommitted) {

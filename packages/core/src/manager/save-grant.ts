@@ -61,7 +61,7 @@ export async function saveKeepingRefreshToken(
       if (answer.record.attempts.length > 0) {
         await askStore(ctx, (store) => store.release({ ...link, attempt, outcome: 'not-sent' }))
         const message = 'The stored refresh token was sent with unknown outcome: it cannot be kept'
-        throw new EvergrantError('OUTCOME_UNKNOWN', message, { grantId: key.grantId })
+        throw new EvergrantError('OUTCOME_UNKNOWN', message, key)
       }
       const next = pairFrom(decodeTokens(answer.record))
       const committed = await askStore(ctx, (store) => store.commit({ ...link, attempt, next }))

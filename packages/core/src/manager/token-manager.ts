@@ -1,4 +1,5 @@
 import type { AccessToken } from '../access-token.js'
+import type { EvergrantErrorCode } from '../errors.js'
 import type { KeepAliveOptions } from './keep-alive.js'
 
 /** How long a caller is ready to wait. Ending the wait never ends the rotation others wait for. */
@@ -106,6 +107,28 @@ export interface RevokeResult {
   readonly atProvider: 'revoked' | 'failed' | 'unsupported'
 }
 
+/** How a manager is, as far as can be told without spending anything. Numbers and codes; no grant ids. */
+export interface ManagerHealth {
+  /**
+   * `down`: the store did not answer, or the manager is closed. The provider's troubles and dead grants are no reason:
+   * another process would have them too.
+   */
+  readonly status: 'up' | 'down'
+  /** Why it is down. */
+  readonly code?: EvergrantErrorCode
+  /** Grants whose users must authorize again, counted up to a hundred. */
+  readonly grantsNeedingAttention?: number
+  /** There are more than were counted. */
+  readonly moreNeedAttention?: boolean
+  /** The provider refused the client's credentials: nothing but a probe is sent for this long. 0: it did not. */
+  readonly clientPausedForMs: number
+  /**
+   * For this long the budget is used up, or the provider asked for silence, as this process heard when it last asked
+   * the store for a request. 0: neither.
+   */
+  readonly budgetUsedUpForMs: number
+}
+
 /** Hands out access tokens of one provider's grants and rotates their refresh tokens. */
 export interface TokenManager {
   /** `provider.id`: together with the grant's id the key in the store. */
@@ -163,6 +186,15 @@ export interface TokenManager {
 
   /** This provider's grants in the order of their ids, a page at a time. */
   list(options?: ListOptions): Promise<GrantPage>
+
+  /**
+   * For health checks: one bounded read of the store, for at most `timeoutMs`. Nothing is sent to the provider, and
+   * nothing taken from its budget.
+   *
+   * @param options - `timeoutMs`: @defaultValue 5 000, or the manager's `timeoutMs` where that is less
+   * @throws `signal.reason`; nothing else: what is wrong is in the answer
+   */
+  health(options?: WaitOptions): Promise<ManagerHealth>
 
   /** Removes the grant here, then revokes its tokens at the provider (RFC 7009) where it can. */
   revoke(grantId: string): Promise<RevokeResult>

@@ -28,8 +28,8 @@ export function failed(
   details: { readonly reason?: string; readonly afterMs: number; readonly giveUp?: boolean },
 ): FailedStep {
   const { reason, afterMs, giveUp = false } = details
-  const { grantId } = entry.key
-  const error = new EvergrantError(code, message, { grantId, reason, retryAfterMs: Math.ceil(afterMs) })
+  const retryAfterMs = Math.ceil(afterMs)
+  const error = new EvergrantError(code, message, { ...entry.key, reason, retryAfterMs })
   return { kind: 'failed', error, afterMs, giveUp }
 }
 

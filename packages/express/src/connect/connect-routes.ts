@@ -1,11 +1,20 @@
-import { type ConnectFlowOptions, createConnectFlow } from '@evergrant/core'
+import {
+  CONNECT_HEADERS,
+  type ConnectFailure,
+  type ConnectFlowOptions,
+  connectAnswer,
+  createConnectFlow,
+  crossSiteProblem,
+  type EvergrantError,
+  isCrossSite,
+  isEvergrantError,
+  problemWith,
+} from '@evergrant/core'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { checkOrigins, optionError } from '../check-options.js'
-import { isCrossSite } from '../cross-site.js'
 import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
 import { checkGrantId, type GrantIdOption, grantIdOf } from '../grant/grant-of-request.js'
-import { problem, sendProblem } from '../problem-response.js'
-import { answerFailure, answerOutcome } from './connect-answer.js'
+import { sendAnswer, sendProblem } from '../problem-response.js'
 
 export interface ConnectRoutesOptions extends ConnectFlowOptions {
   /**
@@ -59,13 +68,14 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
       signal: disconnectSignal(res),
     })
     res.append('Set-Cookie', [...outcome.setCookies])
-    answerOutcome(outcome, req, res)
+    if (outcome.kind === 'connected') res.redirect(303, outcome.returnTo)
+    else answerFailure(outcome, req, res)
   }
 
   async function disconnect(req: Request, res: Response): Promise<void> {
-    if (isCrossSite(req, origins)) return sendProblem(res, CROSS_SITE)
+    if (isCrossSite(req.headers, origins)) return sendProblem(res, crossSiteProblem)
     const result = await tokens.revoke(await grantIdOf(grantId, req))
-    if (req.accepts(['html', 'json']) === 'json') res.json(result)
+    if (isForPrograms(req)) res.json(result)
     else res.redirect(303, afterDisconnect)
   }
 
@@ -79,21 +89,28 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
     const path = req.path.replace(/\/$/, '')
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined
     if (!route) return next()
-    // The callback's address holds the code: it goes into no cache and no Referer.
-    res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+    res.set(CONNECT_HEADERS)
     if (req.method !== route.method) {
       res.set('Allow', route.method)
-      return sendProblem(res, problem(405, 'method_refused', 'Method not allowed', `Use ${route.method}.`))
+      return sendProblem(
+        res,
+        problemWith(405, 'method_refused', 'Method not allowed', `Use ${route.method}.`),
+      )
     }
-    route.run(req, res).catch((error: unknown) => {
-      if (!isDisconnect(error, res)) answerFailure(error, req, res, next)
-    })
+    route.run(req, res).catch((error: unknown) => fail(error, req, res, next))
   }
 }
 
-const CROSS_SITE = problem(
-  403,
-  'cross_site',
-  'Another site sent this request',
-  'Use the page of this application.',
-)
+/** One of our errors is answered here; anything else is the application's to handle. */
+function fail(error: unknown, req: Request, res: Response, next: NextFunction): void {
+  if (isDisconnect(error, res)) return
+  if (isEvergrantError(error) && !res.headersSent) answerFailure(error, req, res)
+  else next(error)
+}
+
+function answerFailure(what: ConnectFailure | EvergrantError, req: Request, res: Response): void {
+  const as = isForPrograms(req) ? 'problem' : 'page'
+  sendAnswer(res, connectAnswer(what, { as, beginPath: `${req.baseUrl}/` }))
+}
+
+const isForPrograms = (req: Request): boolean => req.accepts(['html', 'json']) === 'json'

@@ -25,8 +25,8 @@ export interface RequestGrant {
   /** As {@link TokenManager.getAccessToken}. */
   getAccessToken(options?: GetAccessTokenOptions): Promise<AccessToken>
   /**
-   * `fetch` with the token, sent once more after a 401: see `fetchWithTokens` of core. A disconnect does not abort
-   * a request that is on its way: pass a `signal` for that.
+   * `fetch` with the token, sent once more after a 401: see `fetchWithTokens` of core. A disconnect also aborts a
+   * request that is on its way; what the API has begun to do then, it may do to its end.
    */
   readonly fetch: typeof fetch
   /**
@@ -68,7 +68,8 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
         grantId,
         ...(settings.fetch && { fetch: settings.fetch }),
       })
-      return withTokens(input, init)
+      const own = init?.signal ?? (input instanceof Request ? input.signal : undefined)
+      return withTokens(input, { ...init, signal: eitherSignal(own, res) })
     },
     axios(instance) {
       if (!attachTokens) throw optionError('attachTokens', 'is needed for req.grant.axios')
@@ -87,11 +88,16 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
   }
 }
 
+/** Aborts with the caller's own signal, and when the client of this response is gone. */
+function eitherSignal(own: AbortSignal | null | undefined, res: Response): AbortSignal {
+  const gone = disconnectSignal(res)
+  return own ? AbortSignal.any([own, gone]) : gone
+}
+
 /** The same manager, whose callers stop waiting when the client of this response is gone. */
 function leavingWith(tokens: TokenManager, timeoutMs: number | undefined, res: Response): TokenManager {
   function patience<O extends WaitOptions>(options: O | undefined): O & WaitOptions {
-    const gone = disconnectSignal(res)
-    const signal = options?.signal ? AbortSignal.any([options.signal, gone]) : gone
+    const signal = eitherSignal(options?.signal, res)
     return { ...(options as O), timeoutMs: options?.timeoutMs ?? timeoutMs, signal }
   }
   return {

@@ -1,9 +1,7 @@
-import type { Problem } from '@evergrant/core'
-import { problem } from '../problem-response.js'
+import { type Problem, problemWith } from '@evergrant/core'
 
 type Name =
   | 'method'
-  | 'crossSite'
   | 'header'
   | 'path'
   | 'bodyTooLarge'
@@ -15,23 +13,22 @@ type Name =
 
 /** What the proxy itself answers; `docs/errors.md` has the table. */
 export const proxyProblems: Readonly<Record<Name, Problem>> = {
-  method: problem(405, 'method_refused', 'This method is not passed on', 'Use one of the allowed methods.'),
-  crossSite: problem(
-    403,
-    'cross_site',
-    'Another site sent this request',
-    'Use the page of this application.',
+  method: problemWith(
+    405,
+    'method_refused',
+    'This method is not passed on',
+    'Use one of the allowed methods.',
   ),
-  header: problem(
+  header: problemWith(
     403,
     'header_required',
     'A header is missing',
     'Send the header that this application asks for with every request.',
   ),
-  path: problem(400, 'path_refused', 'This path is not passed on', 'Use a plain path below this one.'),
-  bodyTooLarge: problem(413, 'body_too_large', 'The body is too large', 'Send less at once.'),
+  path: problemWith(400, 'path_refused', 'This path is not passed on', 'Use a plain path below this one.'),
+  bodyTooLarge: problemWith(413, 'body_too_large', 'The body is too large', 'Send less at once.'),
   tokenRejected: {
-    ...problem(
+    ...problemWith(
       503,
       'token_rejected',
       'The API refused the first try',
@@ -39,25 +36,25 @@ export const proxyProblems: Readonly<Record<Name, Problem>> = {
     ),
     retryAfterSeconds: 0,
   },
-  redirect: problem(
+  redirect: problemWith(
     502,
     'redirect_refused',
     'The API pointed elsewhere',
     'Tell the operator of this application.',
   ),
-  answer: problem(
+  answer: problemWith(
     502,
     'answer_unusable',
     'The API answered unclearly',
     'Tell the operator of this application.',
   ),
-  unreachable: problem(
+  unreachable: problemWith(
     502,
     'api_unreachable',
     'The API cannot be reached, or hung up',
     'Try again in a moment. A request that changes something may have been carried out.',
   ),
-  timeout: problem(
+  timeout: problemWith(
     504,
     'api_timeout',
     'The API did not answer in time',

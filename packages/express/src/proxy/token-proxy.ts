@@ -1,7 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { type AccessToken, isEvergrantError } from '@evergrant/core'
+import { type AccessToken, crossSiteProblem, isCrossSite, isEvergrantError } from '@evergrant/core'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { isCrossSite } from '../cross-site.js'
 import { isDisconnect, untilDisconnect } from '../grant/client-disconnect.js'
 import { grantIdOf } from '../grant/grant-of-request.js'
 import { answerProblem, sendProblem } from '../problem-response.js'
@@ -77,8 +76,8 @@ function admit(settings: ProxySettings, req: Request, res: Response): string | u
   if (!METHODS.has(req.method)) {
     res.setHeader('Allow', [...METHODS].join(', '))
     sendProblem(res, proxyProblems.method)
-  } else if (isCrossSite(req, origins)) {
-    sendProblem(res, proxyProblems.crossSite)
+  } else if (isCrossSite(req.headers, origins)) {
+    sendProblem(res, crossSiteProblem)
   } else if (requiredHeader !== undefined && req.headers[requiredHeader] === undefined) {
     sendProblem(res, proxyProblems.header)
   } else if (path === undefined) {

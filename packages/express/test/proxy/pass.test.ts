@@ -155,7 +155,7 @@ describe.each(versions)('through %s', (_, express) => {
     const answer = await get(`${origin}/proxy/a`)
     expect(answer).toMatchObject({
       status: 401,
-      headers: { 'content-type': 'application/problem+json; charset=utf-8' },
+      headers: { 'content-type': 'application/problem+json' },
     })
     expect(JSON.parse(answer.text)).toMatchObject({
       code: 'grant_not_found',

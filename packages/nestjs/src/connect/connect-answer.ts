@@ -1,8 +1,14 @@
-import { type ConnectOutcome, type Problem, problemOf } from '@evergrant/core'
+import {
+  CONNECT_HEADERS,
+  type ConnectFailure,
+  connectAnswer,
+  crossSiteProblem,
+  type EvergrantError,
+  problemAnswer,
+  type SiteHeaders,
+} from '@evergrant/core'
 import type { AbstractHttpAdapter } from '@nestjs/core'
-import { answerProblem } from '../problem-answer.js'
-import { connectPage } from './connect-page.js'
-import type { SiteHeaders } from './cross-site.js'
+import { writeAnswer, writeHeaders } from '../http-answer.js'
 
 /** What Express' and Fastify's requests have in common. */
 export interface ConnectRequest {
@@ -10,51 +16,6 @@ export interface ConnectRequest {
   readonly originalUrl: string
   readonly query: Readonly<Record<string, unknown>>
 }
-
-const DOCS = 'https://github.com/evergrant/evergrant/blob/main/docs/errors.md'
-
-type Failure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
-
-const FAILURES: Readonly<Record<Exclude<Failure['kind'], 'failed'>, Problem>> = {
-  denied: problem(
-    403,
-    'connect_denied',
-    'Not connected',
-    'The provider was not allowed to give access. Connect again if that was not meant.',
-  ),
-  expired: problem(
-    400,
-    'connect_expired',
-    'That took too long',
-    'Begin again: the time to answer is limited.',
-  ),
-  replayed: problem(
-    400,
-    'connect_replayed',
-    'This link was already used',
-    'If the account is not connected, begin again.',
-  ),
-  forged: problem(
-    400,
-    'connect_forged',
-    'This was not begun here',
-    'The link does not belong to anything this browser began. Begin again, with cookies allowed.',
-  ),
-}
-
-const CROSS_SITE = problem(
-  403,
-  'cross_site',
-  'Another site sent this request',
-  'Use the page of this application.',
-)
-
-const NO_SESSION = problem(
-  401,
-  'connect_without_session',
-  'You are not signed in',
-  'Sign in to this application, then connect the account.',
-)
 
 /** Answers one request of the connect routes, on any platform. */
 export class ConnectAnswer {
@@ -68,10 +29,8 @@ export class ConnectAnswer {
     this.#adapter = adapter
     this.#response = response
     this.toBrowser = /\btext\/html\b/i.test(headers.accept ?? '')
-    this.#beginPath = beginPathOf(originalUrl)
-    // The callback's address holds the code: it goes into no cache and no Referer.
-    this.#header('Cache-Control', 'no-store')
-    this.#header('Referrer-Policy', 'no-referrer')
+    this.#beginPath = /^([^?]*)\/callback(?:\?|$)/.exec(originalUrl)?.[1]
+    writeHeaders(adapter, response, CONNECT_HEADERS)
   }
 
   cookies(setCookies: readonly string[]): void {
@@ -87,41 +46,11 @@ export class ConnectAnswer {
   }
 
   crossSite(): void {
-    answerProblem(this.#adapter, this.#response, CROSS_SITE)
+    writeAnswer(this.#adapter, this.#response, problemAnswer(crossSiteProblem))
   }
 
-  /** Here a missing grant id is about who asks, not about what is stored: to connect would not help. */
-  noSession(): void {
-    this.#problem(NO_SESSION, undefined, undefined)
+  failure(what: ConnectFailure | EvergrantError): void {
+    const as = this.toBrowser ? 'page' : 'problem'
+    writeAnswer(this.#adapter, this.#response, connectAnswer(what, { as, beginPath: this.#beginPath }))
   }
-
-  failure({ kind, error, returnTo }: Failure): void {
-    this.#problem(kind === 'failed' ? problemOf(error) : FAILURES[kind], this.#beginPath, returnTo)
-  }
-
-  #problem(what: Problem, again: string | undefined, returnTo: string | undefined): void {
-    if (!this.toBrowser) {
-      answerProblem(this.#adapter, this.#response, again === undefined ? what : { ...what, connect: again })
-      return
-    }
-    this.#header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
-    this.#header('Content-Type', 'text/html; charset=utf-8')
-    if (what.retryAfterSeconds !== undefined) this.#header('Retry-After', String(what.retryAfterSeconds))
-    const { title, detail } = what
-    this.#adapter.reply(this.#response, connectPage({ title, detail, again, returnTo }), what.status)
-  }
-
-  #header(name: string, value: string): void {
-    this.#adapter.setHeader(this.#response, name, value)
-  }
-}
-
-function problem(status: number, code: string, title: string, detail: string): Problem {
-  return { type: `${DOCS}#${code}`, status, code, title, detail }
-}
-
-/** A path may hold what a client chose: only what surely stays on this site becomes a link. */
-function beginPathOf(callbackUrl: string): string | undefined {
-  const path = /^((?:\/[\w.~-]+)*)\/callback(?:\?|$)/.exec(callbackUrl)?.[1]
-  return path === '' ? '/' : path
 }

@@ -1,4 +1,4 @@
-import type { ConnectFlow } from '@evergrant/core'
+import { type ConnectFlow, EvergrantError, isCrossSite } from '@evergrant/core'
 import {
   Controller,
   type ExecutionContext,
@@ -19,7 +19,6 @@ import { SkipGrantGuard } from '../skip-grant-guard.decorator.js'
 import type { ConnectSettings, DisconnectOptions } from './connect.options.js'
 import { CONNECT_FLOW, DISCONNECT_OPTIONS } from './connect.tokens.js'
 import { ConnectAnswer, type ConnectRequest } from './connect-answer.js'
-import { isCrossSite } from './cross-site.js'
 
 /** The controller of one connect module: its path and its manager are known when the class is made. */
 export function connectController({ manager, path, decorators }: ConnectSettings): Type {
@@ -50,7 +49,7 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     async begin(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
       const grantId = await this.#grants.find(context)
-      if (grantId === undefined) return answer.noSession()
+      if (grantId === undefined) return answer.failure(nobody())
       const { headers, query } = requestOf(context)
       const returnTo = typeof query.returnTo === 'string' ? query.returnTo : undefined
       const { url, setCookies } = await this.#flow.begin({ grantId, cookie: headers.cookie, returnTo })
@@ -81,7 +80,7 @@ export function connectController({ manager, path, decorators }: ConnectSettings
         return answer.crossSite()
       }
       const grantId = await this.#grants.find(context)
-      if (grantId === undefined) return answer.noSession()
+      if (grantId === undefined) return answer.failure(nobody())
       const result = await this.#grants.tokens.revoke(grantId)
       if (answer.toBrowser) answer.redirect(303, this.#options.afterDisconnect)
       else answer.json(result)
@@ -99,3 +98,6 @@ export function connectController({ manager, path, decorators }: ConnectSettings
 function requestOf(context: ExecutionContext): ConnectRequest {
   return context.switchToHttp().getRequest<ConnectRequest>()
 }
+
+/** Who asks is not signed in. */
+const nobody = (): EvergrantError => new EvergrantError('GRANT_NOT_FOUND', 'The request has no grant')

@@ -1,14 +1,16 @@
-/** What of a request's headers tells where it comes from. */
+/** What of a request's headers tells where it comes from, names in lower case. */
 export interface SiteHeaders {
-  readonly origin?: string
-  readonly host?: string
-  readonly 'sec-fetch-site'?: string
+  readonly origin?: string | undefined
+  readonly host?: string | undefined
+  readonly 'sec-fetch-site'?: string | string[] | undefined
 }
 
 /**
  * Whether another site may have made the user's browser send this request, cookies and all. Asks what scripts cannot
  * forge: `Sec-Fetch-Site`, which every current browser sends over https and to loopback, else `Origin`. A request with
- * neither is not a current browser's; it has no cookies but its own. Sibling subdomains count as other sites.
+ * neither is not a current browser's; it has no cookies but its own.
+ *
+ * Sibling subdomains count as other sites. `allowedOrigins` are as good as our own.
  *
  * @see https://www.w3.org/TR/fetch-metadata/
  */

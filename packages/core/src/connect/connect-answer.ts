@@ -1,0 +1,90 @@
+import { type EvergrantError, isEvergrantError } from '../errors.js'
+import { type HttpAnswer, problemAnswer, retryAfter } from '../http/http-answer.js'
+import { type Problem, problemOf, problemWith } from '../http/problem.js'
+import type { ConnectOutcome } from './connect-flow.js'
+import { connectPage } from './connect-page.js'
+
+/** Every end of a flow but the good one. */
+export type ConnectFailure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
+
+export interface ConnectAnswerOptions {
+  /** A page for people, or problem details for programs. */
+  readonly as: 'page' | 'problem'
+  /** The path at which a new flow begins; one that may lead elsewhere is left out. */
+  readonly beginPath?: string | undefined
+}
+
+const FAILURES: Readonly<Record<Exclude<ConnectFailure['kind'], 'failed'>, Problem>> = {
+  denied: problemWith(
+    403,
+    'connect_denied',
+    'Not connected',
+    'The provider was not allowed to give access. Connect again if that was not meant.',
+  ),
+  expired: problemWith(
+    400,
+    'connect_expired',
+    'That took too long',
+    'Begin again: the time to answer is limited.',
+  ),
+  replayed: problemWith(
+    400,
+    'connect_replayed',
+    'This link was already used',
+    'If the account is not connected, begin again.',
+  ),
+  forged: problemWith(
+    400,
+    'connect_forged',
+    'This was not begun here',
+    'The link does not belong to anything this browser began. Begin again, with cookies allowed.',
+  ),
+}
+
+const NO_SESSION = problemWith(
+  401,
+  'connect_without_session',
+  'You are not signed in',
+  'Sign in to this application, then connect the account.',
+)
+
+/** Put on every answer of the routes: the address of the callback holds the code, for no cache and no `Referer`. */
+export const CONNECT_HEADERS: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'Referrer-Policy': 'no-referrer',
+}
+
+/**
+ * What the routes of a connect flow answer when it did not end well: a small page, or problem details. No answer holds
+ * a token, a code or a grant id.
+ *
+ * @param what - How `complete` ended, or the error of another step. `GRANT_NOT_FOUND` is taken for a request whose
+ * sender is not known: to connect would not help there, to sign in would.
+ */
+export function connectAnswer(
+  what: ConnectFailure | EvergrantError,
+  { as, beginPath }: ConnectAnswerOptions,
+): HttpAnswer {
+  const problem = problemIn(what)
+  const isSignIn = problem === NO_SESSION
+  // A mount path may hold what a client chose: only what surely stays on this site becomes a link.
+  const again = !isSignIn && /^(\/[\w.~-]+)*\/?$/.test(beginPath ?? '?') ? beginPath || '/' : undefined
+  if (as === 'problem') return problemAnswer(problem, { connect: again })
+  const { title, detail } = problem
+  const returnTo = isEvergrantError(what) ? undefined : what.returnTo
+  return {
+    status: problem.status,
+    headers: {
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+      'Content-Type': 'text/html; charset=utf-8',
+      ...CONNECT_HEADERS,
+      ...retryAfter(problem),
+    },
+    body: connectPage({ title, detail, again, returnTo }),
+  }
+}
+
+function problemIn(what: ConnectFailure | EvergrantError): Problem {
+  if (isEvergrantError(what)) return what.code === 'GRANT_NOT_FOUND' ? NO_SESSION : problemOf(what)
+  return what.kind === 'failed' ? problemOf(what.error) : FAILURES[what.kind]
+}
