@@ -7,6 +7,8 @@ export interface RunAsked {
   readonly store: StoreKind
   readonly rounds: number
   readonly seed: string
+  /** Whether what is stored is sealed. */
+  readonly isSealed: boolean
   readonly json: boolean
 }
 
@@ -20,6 +22,7 @@ export const helpText = `npm run chaos -- --store sqlite --rounds 400 --json
   --store   sqlite, redis or postgres; a server is started on a free port and stopped at the end   (sqlite)
   --rounds  how many rounds; about 400 come to 300 kills, 100 freezes and 20 store restarts           (100)
   --seed    the seed of an earlier run: the same faults, as far as the system allows               (random)
+  --sealed  all secrets lie sealed in store and escrow; the processes seal with two different keys
   --json    the last line of stdout is one JSON object; progress always goes to stderr
   --help    this text
 
@@ -36,17 +39,18 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         store: { type: 'string', default: 'sqlite' },
         rounds: { type: 'string', default: '100' },
         seed: { type: 'string' },
+        sealed: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
     if (values.help) return { kind: 'help' }
-    const { store, json, seed = randomBytes(4).toString('hex') } = values
+    const { store, json, sealed: isSealed, seed = randomBytes(4).toString('hex') } = values
     const rounds = Number(values.rounds)
     if (!STORES.includes(store)) return wrong(`--store must be one of ${STORES.join(', ')}`)
     if (!/^[1-9]\d{0,6}$/.test(values.rounds)) return wrong('--rounds must be a whole number from 1')
     if (seed === '') return wrong('--seed must not be empty')
-    return { kind: 'run', store: store as StoreKind, rounds, seed, json }
+    return { kind: 'run', store: store as StoreKind, rounds, seed, isSealed, json }
   } catch (error) {
     // Node's second sentence is about `--` and positionals, of which there are none here.
     const [problem = ''] = (error instanceof Error ? error.message : String(error)).split('. ')

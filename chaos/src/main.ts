@@ -7,12 +7,12 @@ import { spreadSafetyNet } from './safety-net.js'
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-async function play({ store, rounds, seed, json }: RunAsked): Promise<number> {
+async function play({ store, rounds, seed, isSealed, json }: RunAsked): Promise<number> {
   const over = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => over.abort())
   const net = spreadSafetyNet()
   try {
-    const results = await run({ store, rounds, seed, net, say, signal: over.signal })
+    const results = await run({ store, rounds, seed, isSealed, net, say, signal: over.signal })
     const broken = brokenPromises(results)
     if (!json) for (const [name, value] of Object.entries(results)) out(`${name}: ${JSON.stringify(value)}`)
     for (const promise of broken) say(`BROKEN: ${promise}`)

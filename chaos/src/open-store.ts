@@ -1,13 +1,17 @@
-import { escrowed, type TokenStore } from '@evergrant/core'
+import { escrowed, keyring, sealed, type TokenStore } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
 
 export type StoreKind = 'sqlite' | 'redis' | 'postgres'
 
-/** Where the store is; plain data, for every process opens it by itself. `escrow`: the machine's own file. */
-export type StoreAddress =
+/**
+ * Where the store is; plain data, for every process opens it by itself. `escrow`: the machine's own file. `isSealed`:
+ * shared store and escrow hold nothing but sealed secrets.
+ */
+export type StoreAddress = { readonly isSealed?: boolean } & (
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'redis'; readonly url: string; readonly escrow: string }
   | { readonly kind: 'postgres'; readonly port: number; readonly escrow: string }
+)
 
 export interface OpenedStore {
   readonly store: TokenStore
@@ -31,6 +35,15 @@ interface Remote {
   close(): Promise<void>
 }
 
+/** Two keys that every process knows. Half of the processes seal with the one, half with the other. */
+const ring = keyring({
+  current: `k${process.pid % 2}`,
+  keys: [0, 1].map((n) => ({ kid: `k${n}`, key: new Uint8Array(32).fill(n + 1) })),
+})
+
+const kept = (store: TokenStore, { isSealed }: StoreAddress): TokenStore =>
+  isSealed ? sealed(store, ring) : store
+
 /** Losing a connection is what this program is about: clients reconnect by themselves and need no telling. */
 const ignore = (): void => {}
 
@@ -40,7 +53,11 @@ export async function loadOpener(kind: StoreKind): Promise<Opener> {
     case 'sqlite':
       return (address, layers = bare) => {
         const file = sqliteStore({ path: address.kind === kind ? address.path : '' })
-        return { store: layers.shared(file), recover: async () => 0, close: () => file.close() }
+        return {
+          store: layers.shared(kept(file, address)),
+          recover: async () => 0,
+          close: () => file.close(),
+        }
       }
     case 'redis': {
       const open = await loadRedis()
@@ -57,7 +74,7 @@ export async function loadOpener(kind: StoreKind): Promise<Opener> {
 
 function behindEscrow(remote: Remote, address: StoreAddress, layers: Layers = bare): OpenedStore {
   const local = sqliteStore({ path: address.kind === 'sqlite' ? address.path : address.escrow })
-  const store = escrowed(layers.shared(remote.store), layers.escrow(local))
+  const store = escrowed(layers.shared(kept(remote.store, address)), layers.escrow(kept(local, address)))
   return {
     store,
     recover: () => store.recover(),

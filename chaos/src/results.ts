@@ -7,6 +7,7 @@ import type { StoreKind } from './open-store.js'
 /** What a run came to; printed as one line of JSON. */
 export interface Results {
   readonly store: StoreKind
+  readonly isSealed: boolean
   readonly seed: string
   readonly rounds: number
   readonly kills: number
@@ -32,6 +33,7 @@ export interface Results {
 
 export interface Played {
   readonly store: StoreKind
+  readonly isSealed: boolean
   readonly seed: string
   readonly rounds: number
   readonly brokenOff: string | undefined
@@ -45,7 +47,7 @@ export interface Played {
 }
 
 export function resultsOf(played: Played): Results {
-  const { history, losses, recoveries, store, seed, rounds, storeRestarts, rotations, overBudget } = played
+  const { history, losses, recoveries, store, isSealed, seed, rounds, storeRestarts } = played
   const judged = judgePresentations(history, OTHERS_WAIT_MS)
   const count = (kind: string): number => judged.filter((each) => each.kind === kind).length
   const causes: Record<string, number> = {}
@@ -53,17 +55,18 @@ export function resultsOf(played: Played): Results {
   const sorted = [...recoveries].sort((a, b) => a - b)
   return {
     store,
+    isSealed,
     seed,
     rounds,
     kills: history.kills.length,
     freezes: history.freezes.length,
     storeRestarts,
-    rotations,
+    rotations: played.rotations,
     grantsLost: losses.length,
     unavoidableLosses: losses.filter(({ avoidable }) => !avoidable).length,
     replays: count('replay'),
     doubleSpends: count('double-spend'),
-    overBudget,
+    overBudget: played.overBudget,
     recoveryMs: Math.round(sorted.at(-1) ?? 0),
     recoveryMedianMs: Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0),
     crashes: played.crashes,

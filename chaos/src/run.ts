@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly store: StoreKind
   readonly rounds: number
   readonly seed: string
+  readonly isSealed: boolean
   readonly net: SafetyNet
   readonly say: (line: string) => void
   readonly signal: AbortSignal
@@ -53,7 +54,8 @@ const limits = {
 }
 
 /** Plays all rounds and judges them. Whatever happens, nothing that it started is left. */
-export async function run({ store: kind, rounds, seed, net, say, signal }: RunOptions): Promise<Results> {
+export async function run(options: RunOptions): Promise<Results> {
+  const { store: kind, rounds, seed, isSealed, net, say, signal } = options
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-chaos-'))
   net.folder(folder)
   const clockBaseMs = clockBase()
@@ -64,7 +66,8 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
     ends.unshift(() => provider.close())
     const host = await hostStore(kind, folder, net)
     ends.unshift(() => host.close())
-    const opened = (await loadOpener(kind))(host.address)
+    const address = { ...host.address, isSealed }
+    const opened = (await loadOpener(kind))(address)
     ends.unshift(() => opened.close())
     const tokens = createTokenManager({ provider: oauth2Provider(provider.options), store: opened.store })
     ends.unshift(() => tokens.close())
@@ -96,7 +99,7 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
           worker,
           clockBaseMs,
           journal: path,
-          store: host.address,
+          store: address,
           provider: options,
           apiUrl,
         }
@@ -114,7 +117,9 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
       tokens.saveGrant(grantId, provider.authorize(grantId))
     for (const grantId of GRANTS) await authorize(grantId)
     await fleet.start()
-    say(`${kind}: ${rounds} rounds, ${WORKERS} processes, ${GRANTS.length} grants, seed ${seed}`)
+    say(
+      `${kind}: ${rounds} rounds, ${WORKERS} processes, ${GRANTS.length} grants, seed ${seed}${isSealed ? ', sealed' : ''}`,
+    )
 
     async function isWorn(grantId: string): Promise<boolean> {
       const { record } = await opened.store.load({ provider: tokens.provider, grantId })
@@ -181,6 +186,7 @@ export async function run({ store: kind, rounds, seed, net, say, signal }: RunOp
     provider.harvest()
     return resultsOf({
       store: kind,
+      isSealed,
       seed,
       rounds: played,
       brokenOff,

@@ -36,6 +36,13 @@ export { type PassolutionOptions, passolution } from './provider/passolution.js'
 export type { BudgetFacts, ProviderFacts, RefusalShape } from './provider/provider.js'
 export { planRenewals, type RenewalPlan, type RenewalPlanInput } from './rotation/plan-renewals.js'
 export { defaultTimings, type Timings } from './rotation/timings.js'
+export type { KeyMaterial } from './sealed/key-material.js'
+export type { KeyFunction } from './sealed/key-service.js'
+export { type Keyring, type KeyringOptions, keyring, type SealingKey } from './sealed/keyring.js'
+export type { KeysInUse } from './sealed/keys-in-use.js'
+export type { ResealOptions, ResealResult } from './sealed/reseal.js'
+export { type SealedStore, type SealOptions, sealed } from './sealed/sealed-store.js'
+export type { WalkOptions, WalkProgress } from './sealed/walk.js'
 export {
   type BudgetBucket,
   type BudgetDemand,
@@ -44,7 +51,7 @@ export {
   penalizeStep,
   takeBudgetStep,
 } from './store/budget-steps.js'
-export { type EscrowedStore, type EscrowOptions, escrowed } from './store/escrowed-store.js'
+export { ESCROW_PROVIDER, type EscrowedStore, type EscrowOptions, escrowed } from './store/escrowed-store.js'
 export {
   acquireStep,
   armStep,

@@ -1,3 +1,4 @@
+import { keyring, sealed } from '@evergrant/core'
 import { type OpenedStore, storeContract } from '@evergrant/testing'
 import type pg from 'pg'
 import { beforeAll, describe, it } from 'vitest'
@@ -47,4 +48,19 @@ describe.skipIf(!serverIsThere).concurrent('postgresStore, SERIALIZABLE by defau
   for (const { name, run } of storeContract({ open })) {
     if (!name.startsWith('watch')) it(name, run)
   }
+})
+
+describe.skipIf(!serverIsThere).concurrent('sealed(postgresStore), two pools with LISTEN', () => {
+  const database = useDatabase('empty')
+  const ring = keyring({ current: 'k1', keys: [{ kid: 'k1', key: new Uint8Array(32).fill(1) }] })
+  const pools = [database.pool({ max: 8 }), database.pool({ max: 8 })] as const
+  const emptyStore = emptyStores(pools[0])
+  async function open(): Promise<OpenedStore> {
+    const opened = await emptyStore((tablePrefix) =>
+      pools.map((pool) => postgresStore({ pool, tablePrefix })),
+    )
+    const second = await opened.openSecond()
+    return { ...opened, store: sealed(opened.store, ring), openSecond: async () => sealed(second, ring) }
+  }
+  for (const { name, run } of storeContract({ open })) it(name, run)
 })

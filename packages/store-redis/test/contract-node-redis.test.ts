@@ -1,3 +1,4 @@
+import { keyring, sealed } from '@evergrant/core'
 import { connectNodeRedis, connectNodeRedis5 } from './clients.js'
 import { contractOn } from './contract-on.js'
 import { describeWithRedis, startRedis } from './redis-server.js'
@@ -6,3 +7,9 @@ const oneServer = async () => [await startRedis()]
 
 describeWithRedis('nodeRedisStore with redis 6', () => contractOn(oneServer, connectNodeRedis))
 describeWithRedis('nodeRedisStore with redis 5', () => contractOn(oneServer, connectNodeRedis5))
+
+const ring = keyring({ current: 'k1', keys: [{ kid: 'k1', key: new Uint8Array(32).fill(1) }] })
+
+describeWithRedis('sealed(nodeRedisStore)', () =>
+  contractOn(oneServer, connectNodeRedis, (store) => sealed(store, ring)),
+)

@@ -1,3 +1,4 @@
+import type { TokenStore } from '@evergrant/core'
 import { storeContract } from '@evergrant/testing'
 import { afterAll, beforeAll, it } from 'vitest'
 import type { Connect, ConnectedStore } from './clients.js'
@@ -6,7 +7,11 @@ import type { RedisServer } from './redis-server.js'
 let prefixes = 0
 
 /** The contract with two connections to servers that the tests start; each case under its own prefix. */
-export function contractOn(start: () => Promise<readonly RedisServer[]>, connect: Connect): void {
+export function contractOn(
+  start: () => Promise<readonly RedisServer[]>,
+  connect: Connect,
+  wrap: (store: TokenStore) => TokenStore = (store) => store,
+): void {
   let first: ConnectedStore
   let second: ConnectedStore
 
@@ -18,8 +23,8 @@ export function contractOn(start: () => Promise<readonly RedisServer[]>, connect
 
   async function open() {
     const prefix = `contract-${++prefixes}`
-    const store = first.storeWith({ prefix })
-    return { store, openSecond: async () => second.storeWith({ prefix }), close: async () => {} }
+    const store = wrap(first.storeWith({ prefix }))
+    return { store, openSecond: async () => wrap(second.storeWith({ prefix })), close: async () => {} }
   }
 
   // Most of their time is spent in waiting for the server's clock.

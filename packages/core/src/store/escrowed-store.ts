@@ -29,8 +29,8 @@ export interface EscrowOptions {
   readonly clock?: Clock
 }
 
-/** Name under which the local store keeps what is in escrow: no provider of the application. */
-const ESCROW = 'evergrant escrow'
+/** The `provider` under which the local store of {@link escrowed} keeps what is in escrow: for re-sealing it. */
+export const ESCROW_PROVIDER = 'evergrant escrow'
 
 /** What lies in escrow: the very request that the remote store shall get. */
 type Held =
@@ -49,7 +49,7 @@ type Held =
  * When `local` fails or does not answer within `waitMs`, the remote store is written all the same: then the gap is
  * open, and nothing is worse.
  *
- * Secrets lie in `local` as they come. To keep them sealed in both, seal outside: `sealed(escrowed(remote, local))`.
+ * Secrets lie in `local` as they come. To keep them sealed in both: `escrowed(sealed(remote, ring), sealed(local, ring))`.
  *
  * @param remote - where the fleet keeps its grants
  * @param local - a durable store on this machine; its file may be shared by all processes of the machine
@@ -61,7 +61,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
   /** Two places for each grant: generation n lies safe while n + 1 is on its way. */
   const place = ({ provider, grantId, generation }: GrantLink): { provider: string; grantId: string } => ({
-    provider: ESCROW,
+    provider: ESCROW_PROVIDER,
     grantId: JSON.stringify([provider, grantId, generation % 2]),
   })
 
@@ -200,7 +200,12 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     async recover() {
       let brought = 0
       for (;;) {
-        const { keys } = await local.claimDue({ provider: ESCROW, beforeMs: 0, limit: 100, holdMs: 60_000 })
+        const { keys } = await local.claimDue({
+          provider: ESCROW_PROVIDER,
+          beforeMs: 0,
+          limit: 100,
+          holdMs: 60_000,
+        })
         for (const key of keys) {
           const { record } = await local.load(key)
           if (!record) continue
