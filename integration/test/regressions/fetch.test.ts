@@ -44,6 +44,20 @@ describe('a 401', () => {
     expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
   })
 
+  // Both origins are the provider's, but fetch takes no token from one to the other.
+  it('of another origin of the same API, to which no token went, costs no rotation', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const other = await openServer(() => ({ status: 401 }))
+    const location = `${other.origin}/v2`
+    const api = await openServer(() => ({ status: 307, headers: { location } }))
+    const provider = { ...fleet.facts, apiOrigins: [api.origin, other.origin] }
+    const tokens = openManager({ provider, store: memoryStore() })
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    const send = fetchWithTokens({ tokens, grantId: 'g' })
+    expect((await send(`${api.origin}/x`)).status).toBe(401)
+    expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
+  })
+
   // Its connection was left open.
   it('does not stay unread when the report of it fails', async () => {
     const fleet = await openFleet({ preset: 'oidcProvider' })

@@ -44,7 +44,8 @@ export class RequestGrants {
   async idOf(context: ExecutionContext): Promise<string> {
     const id = await this.find(context)
     if (id !== undefined) return id
-    throw new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', { reason: 'no_grant_id' })
+    const details = { provider: this.tokens.provider, reason: 'no_grant_id' }
+    throw new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', details)
   }
 
   /** @throws as {@link RequestGrants.idOf} */

@@ -53,23 +53,28 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is what is left for the replay.
     const copy = request?.body && init?.body === undefined ? request.clone() : request
+    // What was kept for a replay is not needed: without this the tee would hold it. Not waited for: an answer may
+    // come before the body has ended, and the tee lets go only then.
+    const dropKept = (): void => void (copy !== request && request?.body?.cancel().catch(() => {}))
     const first = await sendWith(copy ?? input, init, headers, token)
-    if (first.status !== 401) {
-      // What was kept for a replay is not needed: without this the tee would hold it. Not waited for: an answer may
-      // come before the body has ended, and the tee lets go only then.
-      if (copy !== request) request?.body?.cancel().catch(() => {})
+    // A redirect to another origin went without the token: a 401 from there says nothing about it.
+    const strayed = first.redirected && new URL(first.url).origin !== url.origin
+    if (first.status !== 401 || strayed) {
+      dropKept()
       return first
     }
-    // A redirect to elsewhere went without the token: that 401 says nothing about it.
-    if (first.redirected && !tokens.isApiUrl(first.url)) return first
     let next: AccessToken | undefined
     try {
       next = await tokens.reportRejected(token, wait)
     } catch (error) {
+      dropKept()
       await first.body?.cancel()
       throw error
     }
-    if (!next) return first
+    if (!next) {
+      dropKept()
+      return first
+    }
     await first.body?.cancel()
     if (!canReplay) {
       const message = 'The API refused the token, and the body was a stream that can be sent only once'

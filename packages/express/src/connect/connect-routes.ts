@@ -52,7 +52,7 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
   async function begin(req: Request, res: Response): Promise<void> {
     const { returnTo } = req.query
     const { url, setCookies } = await flow.begin({
-      grantId: await grantIdOf(grantId, req),
+      grantId: await grantIdOf(options, req),
       cookie: req.headers.cookie,
       returnTo: typeof returnTo === 'string' ? returnTo : undefined,
     })
@@ -74,7 +74,7 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
 
   async function disconnect(req: Request, res: Response): Promise<void> {
     if (isCrossSite(req.headers, origins)) return sendProblem(res, crossSiteProblem)
-    const result = await tokens.revoke(await grantIdOf(grantId, req))
+    const result = await tokens.revoke(await grantIdOf(options, req))
     if (isForPrograms(req)) res.json(result)
     else res.redirect(303, afterDisconnect)
   }

@@ -1,4 +1,4 @@
-import { EvergrantError } from '@evergrant/core'
+import { EvergrantError, type TokenManager } from '@evergrant/core'
 import type { Request } from 'express'
 import { optionError } from '../check-options.js'
 
@@ -15,9 +15,16 @@ export function checkGrantId(grantId: unknown): void {
 }
 
 /** @throws EvergrantError `GRANT_NOT_FOUND` when the request has no grant; whatever `grantId` throws */
-export async function grantIdOf(grantId: GrantIdOption, req: Request): Promise<string> {
+export async function grantIdOf(
+  {
+    grantId,
+    tokens: { provider },
+  }: { readonly grantId: GrantIdOption; readonly tokens: Pick<TokenManager, 'provider'> },
+  req: Request,
+): Promise<string> {
   const found = typeof grantId === 'function' ? await grantId(req) : grantId
-  if (found === undefined) throw new EvergrantError('GRANT_NOT_FOUND', 'The request has no grant')
+  if (found === undefined)
+    throw new EvergrantError('GRANT_NOT_FOUND', 'The request has no grant', { provider })
   if (typeof found !== 'string') throw optionError('grantId', 'must return a string or undefined')
   return found
 }

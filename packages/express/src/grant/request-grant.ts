@@ -54,7 +54,7 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
   const { tokens, timeoutMs, attachTokens, attached } = settings
   let found: Promise<string> | undefined
   const grantId = (): Promise<string> => {
-    found ??= grantIdOf(settings.grantId, req)
+    found ??= grantIdOf(settings, req)
     return found
   }
   const waiting = leavingWith(tokens, timeoutMs, res)

@@ -93,7 +93,7 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
   const wait = untilDisconnect(res, timeoutMs)
   if (req.readableDidRead) throw new TypeError('tokenProxy must be mounted before whatever reads bodies')
   const body = await readBody(req, settings, res)
-  const id = typeof grantId === 'string' ? grantId : await grantIdOf(grantId, req)
+  const id = typeof grantId === 'string' ? grantId : await grantIdOf(settings, req)
   const first = await tokens.getAccessToken(id, wait)
   const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body))
   const call = { settings, method: req.method, path, headers, res, mayRepeat: body.kind !== 'stream' }
