@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Programs that tests start themselves, and the Debian package that brings each. */
-const SERVERS = [
+const PROGRAMS = [
   { name: 'Redis', package: 'redis-server', has: () => onPath('redis-server') },
   {
     name: 'PostgreSQL',
@@ -29,10 +29,10 @@ function debianHas(server, program) {
  * On a Debian machine as root, installs the programs that the tests need and that are missing, and says so. Anywhere
  * else nothing is installed: the tests that need one then say how to get it (and fail where CI is set).
  */
-export function installMissingServers() {
-  const missing = SERVERS.filter((server) => !server.has())
+export function installMissingPrograms() {
+  const missing = PROGRAMS.filter((program) => !program.has())
   if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return
-  const packages = missing.map((server) => server.package)
+  const packages = missing.map((program) => program.package)
   console.error(
     `Tests need ${missing.map(({ name }) => name).join(' and ')}: apt-get install ${packages.join(' ')}`,
   )

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { installMissingServers } from './debian-packages.mjs'
+import { installMissingPrograms } from './debian-packages.mjs'
 import { lastGreen } from './last-green.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -43,8 +43,9 @@ const TASKS = {
     ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
     ['vitest', 'run'],
   ],
+  // Built anew: what a cache gives back lies beside what was there.
   'check:packages': [
-    ['turbo', 'run', 'build', '--output-logs=errors-only'],
+    ['turbo', 'run', 'build', '--force', '--output-logs=errors-only'],
     ['node', '--import=tsx', 'package-checks/src/main.ts'],
   ],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
@@ -98,7 +99,7 @@ if (process.env.EVERGRANT_PNPM_READY === undefined) {
       shell: process.platform === 'win32',
     },
   )
-  if (['test', 'chaos', 'bench'].includes(task)) installMissingServers()
+  if (['test', 'chaos', 'bench'].includes(task)) installMissingPrograms()
   const green = task === 'test' && args.length === 0 && !ci ? lastGreen(root) : undefined
   const said = green?.said()
   if (said) {

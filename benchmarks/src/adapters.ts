@@ -9,7 +9,7 @@ import { measureThroughput, type Throughput } from './throughput.js'
 
 const SIZE = { rounds: 30, requests: 500 }
 /** Aims: requests a second of the adapter over those of the bare client. */
-const LEAST = { axiosVsBare: 0.97, fetchVsBare: 0.97, proxyVsBare: 0.9 }
+const LEAST = { axiosVsBare: 0.97, fetchVsBare: 0.97, proxyVsBare: 0.9, proxyPostVsBare: 0.9 }
 
 const GRANT = 'agency-42'
 const POST_BODY = JSON.stringify({
@@ -34,20 +34,17 @@ export async function adapters(show: (line: string) => void): Promise<Measured> 
       axiosVsBare: report(show, 'Axios', throughAxios, 'ours', 'bare'),
       fetchVsBare: report(show, 'fetch', throughFetch, 'ours', 'bare'),
       proxyVsBare: report(show, 'proxy, GET', throughProxy, 'ours', 'bare'),
+      proxyPostVsBare: report(show, 'proxy, POST', throughProxy, 'oursPost', 'barePost'),
     }
-    const post = report(show, 'proxy, POST', throughProxy, 'oursPost', 'barePost')
     const refresh = report(show, 'Axios beside axios-auth-refresh', throughAxios, 'ours', 'axiosAuthRefresh')
-    const problems = [...Object.entries(measured), ['proxyVsBare', post] as const].flatMap(
-      ([name, ratio]) => {
-        const least = LEAST[name as keyof typeof LEAST]
-        return ratio.median < least ? [`${name} is ${ratio.median}, the aim is ${least}`] : []
-      },
-    )
+    const problems = Object.entries(measured).flatMap(([name, { median }]) => {
+      const least = LEAST[name as keyof typeof LEAST]
+      return median < least ? [`${name} is ${median}, the aim is ${least}`] : []
+    })
     return {
       ratios: Object.fromEntries(Object.entries(measured).map(([name, ratio]) => [name, ratio.median])),
       results: {
         ...measured,
-        proxyPostVsBare: post,
         axiosVsAuthRefresh: refresh,
         perSecond: {
           axios: throughAxios.perSecond,

@@ -1,16 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  createTokenManager,
-  type OAuth2ProviderOptions,
-  oauth2Provider,
-  type TokenManager,
-} from '@evergrant/core'
+import { createTokenManager, oauth2Provider, type TokenManager } from '@evergrant/core'
 import { ioredisStore } from '@evergrant/store-redis'
 import { spawnAuthorizationServer } from '@evergrant/testing'
 import { Redis } from 'ioredis'
 import { startRedis } from '../../packages/store-redis/test/redis-server.js'
 import { median } from './durations.js'
+import { emulatedProvider } from './emulated-provider.js'
 import type { FleetOrder, FleetReport, FleetSetup } from './fleet-messages.js'
 import type { Measured } from './measured.js'
 import { startOwnProcess } from './own-process.js'
@@ -31,15 +27,7 @@ export async function fleet(show: (line: string) => void): Promise<Measured> {
   const server = await spawnAuthorizationServer({ preset: 'oidcProvider' })
   const redisServer = await startRedis()
   const redis = new Redis(redisServer.url)
-  const { clientId, clientSecret, tokenEndpoint } = server
-  const clientAuthentication = 'client_secret_post'
-  const provider: OAuth2ProviderOptions = {
-    id: 'p',
-    clientId,
-    clientSecret,
-    tokenEndpoint,
-    clientAuthentication,
-  }
+  const provider = emulatedProvider(server)
   const tokens = createTokenManager({
     provider: oauth2Provider(provider),
     store: ioredisStore({ client: redis }),

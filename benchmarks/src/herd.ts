@@ -1,12 +1,7 @@
-import {
-  createTokenManager,
-  memoryStore,
-  type OAuth2ProviderOptions,
-  oauth2Provider,
-  systemClock,
-} from '@evergrant/core'
+import { createTokenManager, memoryStore, oauth2Provider, systemClock } from '@evergrant/core'
 import { spawnAuthorizationServer } from '@evergrant/testing'
 import { median } from './durations.js'
+import { emulatedProvider } from './emulated-provider.js'
 import { handWrittenSingleFlight } from './hand-written-single-flight.js'
 import type { Measured } from './measured.js'
 import { refreshByHand } from './refresh-by-hand.js'
@@ -29,15 +24,7 @@ export async function herd(show: (line: string) => void): Promise<Measured> {
   let aheadMs = 0
   const now = (): number => systemClock.now() + aheadMs
   const clock = { ...systemClock, now, monotonic: () => systemClock.monotonic() + aheadMs }
-  const { clientId, clientSecret, tokenEndpoint } = server
-  const clientAuthentication = 'client_secret_post'
-  const provider: OAuth2ProviderOptions = {
-    id: 'p',
-    clientId,
-    clientSecret,
-    tokenEndpoint,
-    clientAuthentication,
-  }
+  const provider = emulatedProvider(server)
   const tokens = createTokenManager({
     provider: oauth2Provider(provider),
     store: memoryStore({ now }),

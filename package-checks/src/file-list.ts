@@ -14,8 +14,8 @@ function builtFrom(source: string): readonly string[] {
 }
 
 /**
- * Nothing is published but what is built from a source that is there, the sources that maps lead to, and the papers.
- * Everything that is expected is there.
+ * Nothing is published but what is built from a source that is there, the sources that maps lead to, files that the
+ * manifest names one by one, and the papers. Everything that is expected is there.
  */
 export async function checkFileList({ folder, tarball }: PublishedPackage): Promise<void> {
   const packed = (await runCommand('tar', ['-tzf', tarball], { cwd: folder }))
@@ -26,7 +26,8 @@ export async function checkFileList({ folder, tarball }: PublishedPackage): Prom
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
   const { files } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')) as { files: readonly string[] }
-  const expected = new Set([...ALWAYS, ...sources, ...sources.flatMap(builtFrom)])
+  const named = files.filter((each) => each !== 'dist' && each !== 'src')
+  const expected = new Set([...ALWAYS, ...named, ...sources, ...sources.flatMap(builtFrom)])
   const tooMuch = packed.filter((file) => !expected.has(file) && file !== 'CHANGELOG.md')
   const missing = [...expected].filter((file) => !packed.includes(file))
   if (tooMuch.length > 0) throw new Error(`should not be published: ${tooMuch.join(', ')}`)

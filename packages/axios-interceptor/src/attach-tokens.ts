@@ -76,7 +76,7 @@ export function attachTokens<C extends RequestConfigLike>(
     const url = bare.absoluteUrl(config)
     if (url && mayCarryToken(url) && !hasOwnCredentials(config, url)) {
       const found = grantOf(config)
-      // Each wait that is none costs a request more than the token does.
+      // No wait where there is nothing to wait for: each costs a request time.
       const grantId = typeof found === 'string' ? found : await found
       if (grantId !== undefined) return authorizedCall({ bare, tokens, grantId, config, url })
     }

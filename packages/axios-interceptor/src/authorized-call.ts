@@ -60,7 +60,7 @@ export async function authorizedCall(call: AuthorizedCall): Promise<ResponseLike
       })
     if (!replacement) return settle(first)
     discardBody(refusal.data)
-    if (body.oneShot) throw notReplayable(grantId)
+    if (body.oneShot) throw notReplayable(tokens.provider, grantId)
     return settle(await send(replacement))
   } finally {
     wait.end()
@@ -79,13 +79,13 @@ function settle(outcome: Outcome): ResponseLike {
   return outcome.response
 }
 
-function notReplayable(grantId: string): EvergrantError {
+function notReplayable(provider: string, grantId: string): EvergrantError {
   const message =
     'The API refused the token and the body is a stream that is gone; there is a new token: send the request again'
-  return new EvergrantError('BODY_NOT_REPLAYABLE', message, { grantId })
+  return new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId })
 }
 
-/** As they are, without a second look at each header, which costs more than all the rest of this package. */
+/** As they are, `false` ("do not send") among them, without a second look at each name. */
 function copyHeaders(headers: HeadersLike): HeadersLike {
   return Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
 }

@@ -48,7 +48,6 @@ export interface HeadersLike {
   Authorization?: string
   has(name: string): boolean
   set(name: string, value: string): unknown
-  toJSON(): Record<string, unknown>
 }
 
 export interface SignalLike {

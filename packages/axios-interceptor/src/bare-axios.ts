@@ -23,6 +23,7 @@ interface AxiosInternals {
 
 type AxiosErrorClass = new (message: string, code: string, config: AdapterConfig) => Error
 
+/** Then all are forgotten: applications that put ids into URLs have no end of them. */
 const MOST_URLS = 500
 
 export function bareAxios(instance: object): BareAxios {
@@ -30,7 +31,7 @@ export function bareAxios(instance: object): BareAxios {
   // What a request leaves out (a header the application deleted, say) must not come back from the defaults.
   for (const name of Object.keys(axios.defaults)) delete axios.defaults[name]
   let getAdapter: GetAdapter | null | undefined
-  /** Most applications ask for the same few URLs; putting one together and taking it apart takes as long as ten. */
+  /** Most applications ask for the same few URLs: put together and taken apart once. */
   const urls = new Map<string, URL | undefined>()
 
   function parse(
@@ -62,7 +63,7 @@ export function bareAxios(instance: object): BareAxios {
       const target = url && { url: url.href, baseURL: undefined, allowAbsoluteUrls: true }
       if (getAdapter === undefined) getAdapter = (await ownAdapters(await axiosErrorClass(axios))) ?? null
       if (getAdapter) return getAdapter(config)(target ? Object.assign(config, target) : config)
-      // The whole way of a request through axios, only to have its adapter: it takes half as long again.
+      // A second way through all of axios, only to have its adapter.
       try {
         const sent = { ...config, ...target, transformRequest: [], transformResponse: [] }
         return Object.assign(await axios.request(sent), { config })

@@ -1,7 +1,7 @@
 import type { AccessToken } from '../access-token.js'
 import { checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
-import type { TokenManager } from '../manager/token-manager.js'
+import type { TokenManager, WaitOptions } from '../manager/token-manager.js'
 import { scrubError } from './scrub-error.js'
 
 export interface FetchWithTokensOptions {
@@ -21,12 +21,13 @@ export interface FetchWithTokensOptions {
  * replaces it. Use it wherever a `fetch` is asked for.
  *
  * Requests to URLs that are none of the provider's API, and requests with an `authorization` header of their
- * own, pass through untouched. Bodies given as text, bytes, `Blob`, `FormData` or `URLSearchParams`, and the
- * body of a `Request`, are sent again as they were; a `ReadableStream` can be sent only once.
+ * own, pass through untouched. Bodies given as text, bytes, `Blob` or `URLSearchParams`, and the body of a `Request`
+ * (kept in memory until the answer begins), are sent again as they were, a `FormData` with another boundary; a
+ * `ReadableStream` can be sent only once.
  *
  * @throws TypeError naming the option that is wrong
- * @returns a `fetch`; it rejects as `fetch` does (with anything removed that quotes the token), and with EvergrantErrors as `getAccessToken` does.
- *   `BODY_NOT_REPLAYABLE`: the API refused the token and the body was a stream that is spent; send it anew
+ * @returns a `fetch`; it rejects as `fetch` does (with anything removed that quotes the token), and with
+ *   EvergrantErrors as `getAccessToken` does. `BODY_NOT_REPLAYABLE`: the API refused the token and the body was a stream that is spent; send it anew
  */
 export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   const { tokens, grantId, timeoutMs } = options
@@ -51,37 +52,42 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const wait = { signal, timeoutMs }
     const token = await tokens.getAccessToken(await grantOf(grantId, url, method), wait)
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
-    // A Request's body can be read once: the copy is what is left for the replay.
-    const copy = request?.body && init?.body === undefined ? request.clone() : request
-    // What was kept for a replay is not needed: without this the tee would hold it. Not waited for: an answer may
-    // come before the body has ended, and the tee lets go only then.
-    const dropKept = (): void => void (copy !== request && request?.body?.cancel().catch(() => {}))
-    const first = await sendWith(copy ?? input, init, headers, token)
-    // A redirect to another origin went without the token: a 401 from there says nothing about it.
-    const strayed = first.redirected && new URL(first.url).origin !== url.origin
-    if (first.status !== 401 || strayed) {
-      dropKept()
-      return first
-    }
-    let next: AccessToken | undefined
+    // A Request's body can be read once: the copy is sent first, the original kept for the replay.
+    const copy = request?.body && init?.body === undefined ? request.clone() : undefined
     try {
-      next = await tokens.reportRejected(token, wait)
-    } catch (error) {
-      dropKept()
+      const first = await sendWith(copy ?? input, init, headers, token)
+      const next = await replacementAfter(first, url, token, wait)
+      if (!next) return first
       await first.body?.cancel()
+      if (!canReplay) {
+        const message = 'The API refused the token, and the body was a stream that can be sent only once'
+        const { provider, grantId: id } = token
+        throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId: id })
+      }
+      return await sendWith(input, init, headers, next)
+    } finally {
+      // What was kept and not sent must not be held by the tee; what was sent is not ours any more and refuses this.
+      // Not waited for: an answer may come before the body has ended, and the tee lets go only then.
+      if (copy) request?.body?.cancel().catch(() => {})
+    }
+  }
+
+  /** The token to send it with once more; `undefined`: the answer stands. */
+  async function replacementAfter(
+    answer: Response,
+    { origin }: URL,
+    token: AccessToken,
+    wait: WaitOptions,
+  ): Promise<AccessToken | undefined> {
+    // A redirect to another origin went without the token: a 401 from there says nothing about it.
+    const strayed = answer.redirected && new URL(answer.url).origin !== origin
+    if (answer.status !== 401 || strayed) return undefined
+    try {
+      return await tokens.reportRejected(token, wait)
+    } catch (error) {
+      await answer.body?.cancel()
       throw error
     }
-    if (!next) {
-      dropKept()
-      return first
-    }
-    await first.body?.cancel()
-    if (!canReplay) {
-      const message = 'The API refused the token, and the body was a stream that can be sent only once'
-      const { provider, grantId: id } = token
-      throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId: id })
-    }
-    return sendWith(input, init, headers, next)
   }
 
   async function sendWith(

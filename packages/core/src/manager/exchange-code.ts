@@ -1,3 +1,4 @@
+import { errorName } from '../error-name.js'
 import { EvergrantError, type EvergrantErrorCode } from '../errors.js'
 import { adopt } from '../grant/grant-entry.js'
 import { decodeTokens } from '../grant/grant-tokens.js'
@@ -106,8 +107,7 @@ async function prepare(
     return await prepareRequest(ctx.facts, ctx.facts.tokenEndpoint, parameters)
   } catch (error) {
     // Of the application's client authentication: it may quote the key.
-    const { name } = error as Error
-    throw exchangeError('UNEXPECTED', /^\w{1,40}$/.test(name) ? name : 'Error')
+    throw exchangeError('UNEXPECTED', errorName(error) ?? 'Error')
   }
 }
 

@@ -1,7 +1,5 @@
-import type { ClientAuth } from 'oauth4webapi'
 import { type Chance, systemChance } from '../chance.js'
 import { checkEndpoint, checkId, checkNumber, optionError } from '../check-options.js'
-import { EvergrantError } from '../errors.js'
 import type { EventListener } from '../events.js'
 import { createGrantCache } from '../grant/grant-cache.js'
 import type { ProviderFacts } from '../provider/provider.js'
@@ -13,6 +11,7 @@ import { type Clock, systemClock } from '../time/clock.js'
 import { createStoreClock } from '../time/store-clock.js'
 import { createClientPause } from './client-pause.js'
 import type { ManagerContext } from './context.js'
+import { forgettableCredentials } from './forgettable-credentials.js'
 import type { ClientCredentialsGrants } from './load-grant.js'
 
 export interface TokenManagerOptions {
@@ -53,20 +52,6 @@ export interface Settings {
 const PREPARING = 4
 const PREPARING_UNLIMITED = 16
 
-/** What a closed manager holds on to must not be the client's secret. */
-function forgettable(given: ClientAuth): { authenticate: ClientAuth; forget(): void } {
-  let own: ClientAuth | undefined = given
-  return {
-    authenticate(...request) {
-      if (!own) throw new EvergrantError('CLOSED', 'The token manager is closed')
-      return own(...request)
-    },
-    forget() {
-      own = undefined
-    },
-  }
-}
-
 /** Also facts that no factory has made: what leaves for these places is secret. */
 function checkTransport(facts: ProviderFacts): void {
   const { dangerouslyAllowHttp = false } = facts
@@ -83,7 +68,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
   const { store, onEvent } = options
   if (typeof options.provider !== 'object' || options.provider === null)
     throw optionError('provider', 'is missing')
-  const credentials = forgettable(options.provider.clientAuthentication)
+  const credentials = forgettableCredentials(options.provider.clientAuthentication)
   const facts = { ...options.provider, clientAuthentication: credentials.authenticate }
   checkId('provider.id', facts.id)
   checkTransport(facts)

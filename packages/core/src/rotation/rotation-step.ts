@@ -1,3 +1,4 @@
+import { errorName } from '../error-name.js'
 import { EvergrantError, isEvergrantError } from '../errors.js'
 import type { GrantEntry } from '../grant/grant-entry.js'
 import type { ManagerContext } from '../manager/context.js'
@@ -60,7 +61,7 @@ export function clientRejected(entry: GrantEntry, afterMs: number): RotationStep
 /** Something threw that must not: a defect of ours, or of a store, a clock or a client authentication. */
 export function unexpected(entry: GrantEntry, error: unknown): FailedStep {
   if (isEvergrantError(error)) return { kind: 'failed', error, afterMs: UNEXPECTED_RETRY_MS, giveUp: true }
-  const name = error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : undefined
+  const name = errorName(error)
   const message = 'Something that a rotation depends on threw'
   const details = { afterMs: UNEXPECTED_RETRY_MS, giveUp: true, ...(name !== undefined && { reason: name }) }
   return failed('UNEXPECTED', message, entry, details)

@@ -39,12 +39,24 @@ export async function prepareRequest(
   return { url, headers, body, isEcho: (reply) => quotesAny(reply, secrets) }
 }
 
-/** As they stand there, and what Basic (RFC 6749 section 2.3.1) hides in them. */
+/**
+ * As they stand there, and what Basic hides in them: the secret, encoded as RFC 6749 section 2.3.1 has it or not. An
+ * application that authenticates its own way may have put anything there.
+ */
 function credentialsIn(authorization: string | null): readonly string[] {
   const [scheme = '', value = ''] = (authorization ?? '').split(' ')
   if (scheme.toLowerCase() !== 'basic') return [value]
-  const [, password = ''] = atob(value).split(':')
-  return [value, decodeURIComponent(password.replaceAll('+', ' '))]
+  const pair = orAsItIs(atob, value)
+  const password = pair.slice(pair.indexOf(':') + 1)
+  return [value, password, orAsItIs(decodeURIComponent, password.replaceAll('+', ' '))]
+}
+
+function orAsItIs(decode: (text: string) => string, text: string): string {
+  try {
+    return decode(text)
+  } catch {
+    return text
+  }
 }
 
 /** Shorter pieces are found in anything; a piece of this length tells nobody the rest. */
