@@ -48,6 +48,7 @@ const TASKS = {
     ['turbo', 'run', 'build', '--force', '--output-logs=errors-only'],
     ['node', '--import=tsx', 'package-checks/src/main.ts'],
   ],
+  'release:version': [['node', '--import=tsx', 'release/src/version.ts']],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
   check: [
     ['biome', ci ? 'ci' : 'check', '.'],

@@ -1,26 +1,27 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { PublishedPackage } from './published-packages.js'
 import { runCommand } from './run-command.js'
 import type { Trial } from './trials.js'
 
 const harnesses = fileURLToPath(new URL('../trials', import.meta.url))
 
-/** Every package of ours that another needs comes from its tarball too, never from a registry. */
-export function writeProject(folder: string, trial: Trial, packages: readonly PublishedPackage[]): void {
+/**
+ * `specs` says where each package of ours comes from: a tarball, or a version. Those that another needs come from there
+ * too.
+ */
+export function writeProject(folder: string, trial: Trial, specs: Readonly<Record<string, string>>): void {
   mkdirSync(folder, { recursive: true })
-  const tarballs = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]))
-  const named = [...trial.ours, '@evergrant/testing'].map((name) => [name, tarballs[name]])
+  const named = [...trial.ours, '@evergrant/testing'].map((name) => [name, specs[name]])
   const manifest = {
     name: 'stranger',
     private: true,
     type: trial.kind,
     dependencies: { ...Object.fromEntries(named), ...trial.others },
     overrides: Object.fromEntries(
-      Object.keys(tarballs).map((name) => [
+      Object.keys(specs).map((name) => [
         name,
-        named.some(([own]) => own === name) ? `$${name}` : tarballs[name],
+        named.some(([own]) => own === name) ? `$${name}` : specs[name],
       ]),
     ),
   }

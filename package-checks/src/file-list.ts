@@ -17,7 +17,7 @@ function builtFrom(source: string): readonly string[] {
  * Nothing is published but what is built from a source that is there, the sources that maps lead to, files that the
  * manifest names one by one, and the papers. Everything that is expected is there.
  */
-export async function checkFileList({ folder, tarball }: PublishedPackage): Promise<void> {
+export async function checkFileList({ folder }: PublishedPackage, tarball: string): Promise<void> {
   const packed = (await runCommand('tar', ['-tzf', tarball], { cwd: folder }))
     .split('\n')
     .filter((line) => line !== '')

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { installProject, runProject, writeProject } from './empty-project.js'
 import { checkFileList } from './file-list.js'
 import { fetchNode } from './node-versions.js'
+import { pack } from './pack.js'
 import { publishedPackages, root } from './published-packages.js'
 import { runCommand } from './run-command.js'
 import { type Trial, trials } from './trials.js'
@@ -60,21 +61,17 @@ process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1))
 
 const packages = publishedPackages()
+const specs: Record<string, string> = {}
 for (const each of packages) {
-  const printed = await runCommand('pnpm', ['pack', '--json', '--pack-destination', scratch], {
-    cwd: each.folder,
-  })
-  each.tarball = (JSON.parse(printed) as { filename: string }).filename
-}
-
-for (const each of packages) {
+  const tarball = await pack(each, scratch)
+  specs[each.name] = `file:${tarball}`
   const here = { cwd: join(root, 'package-checks') }
-  await check(`${each.name}: what is in the tarball`, () => checkFileList(each))
+  await check(`${each.name}: what is in the tarball`, () => checkFileList(each, tarball))
   await check(`${each.name}: publint`, () =>
-    runCommand('pnpm', ['exec', 'publint', '--strict', each.tarball], here),
+    runCommand('pnpm', ['exec', 'publint', '--strict', tarball], here),
   )
   await check(`${each.name}: attw`, () =>
-    runCommand('pnpm', ['exec', 'attw', '--profile', 'esm-only', '--no-emoji', each.tarball], here),
+    runCommand('pnpm', ['exec', 'attw', '--profile', 'esm-only', '--no-emoji', tarball], here),
   )
 }
 
@@ -90,7 +87,7 @@ async function tryOut(trial: Trial): Promise<void> {
   count += 1
   const folder = join(scratch, `project-${count}`)
   const installed = await check(`${trial.name}: installs into an empty project`, async () => {
-    writeProject(folder, trial, packages)
+    writeProject(folder, trial, specs)
     await installProject(folder, trial)
   })
   if (!installed) return
@@ -126,7 +123,7 @@ const everything: Trial = {
   harness: '',
 }
 const isTyped = await check('types: everything installs', async () => {
-  writeProject(typed, everything, packages)
+  writeProject(typed, everything, specs)
   await installProject(typed, everything)
 })
 if (isTyped) for (const [name, run] of typeChecks(typed, everything.ours)) await check(name, run)

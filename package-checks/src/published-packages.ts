@@ -2,25 +2,29 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+/** This repository. */
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Manifest {
+  readonly name: string
+  version: string
+  readonly private?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  peerDependencies?: Record<string, string>
+  readonly [field: string]: unknown
+}
 
 export interface PublishedPackage {
   readonly name: string
   readonly folder: string
-  readonly version: string
-  /** Filled when it was packed. */
-  tarball: string
+  readonly manifest: Manifest
 }
 
-/** Every package of the workspace that is not private. */
-export function publishedPackages(): PublishedPackage[] {
-  return readdirSync(join(root, 'packages')).flatMap((entry) => {
-    const folder = join(root, 'packages', entry)
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      name: string
-      version: string
-      private?: boolean
-    }
-    return manifest.private ? [] : [{ name: manifest.name, version: manifest.version, folder, tarball: '' }]
+/** Every package of the workspace in `tree` that is not private. */
+export function publishedPackages(tree: string = root): readonly PublishedPackage[] {
+  return readdirSync(join(tree, 'packages')).flatMap((entry) => {
+    const folder = join(tree, 'packages', entry)
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+    return manifest.private ? [] : [{ name: manifest.name, folder, manifest }]
   })
 }

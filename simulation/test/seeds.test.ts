@@ -36,6 +36,7 @@ const found: readonly [number, string][] = [
   [502748, 'a successor was dropped though the newer link held the token that was spent'],
   [7674, 'a slow disk put an older successor over a newer one'],
   [506213, 'a grant that was removed and authorized again was kept where no call looked'],
+  [3006923, 'a process that had given up did not see that the grant was gone, or there again'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 
@@ -55,6 +56,8 @@ const misjudged: readonly [number, string][] = [
   [2614, 'an arm that arrived late, after its process had asked for the lease anew'],
   [2046, 'a store that was found away only after its client had given up'],
   [507960, 'a disk that was told that a successor is stored and never had it'],
+  [2009719, 'a store that forgot why it had refused a successor'],
+  [3002365, 'an idle grant whose token had been sent too often without an answer'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 

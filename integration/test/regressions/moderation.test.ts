@@ -52,6 +52,30 @@ describe('a server that asks for a pause', () => {
   })
 })
 
+describe('a process that leaves a grant alone for a while', () => {
+  // Until the pause was over, an hour at most, it told every caller of its own failure (simulation, seed 3006923).
+  it('hands out what another process has stored since, though no notice came, and does not look for every call', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    const { server, clock, facts, store } = fleet
+    const { watch: _, ...deaf } = store
+    const b = openManager({ provider: facts, store: deaf, clock, timings: shortTimings })
+    await a.tokens.saveGrant('g', { ...server.issueGrant(), expires_in: 60 })
+    await b.getAccessToken('g')
+    clock.jump(120_000)
+    server.faults.add({ kind: 'invalid-client' })
+    await expect(b.getAccessToken('g')).rejects.toMatchObject({ code: 'CLIENT_REJECTED' })
+    const load = vi.spyOn(deaf, 'load')
+    for (let call = 0; call < 20; call++)
+      await expect(b.getAccessToken('g')).rejects.toMatchObject({ code: 'CLIENT_REJECTED' })
+    expect(load.mock.calls.length).toBeLessThanOrEqual(2)
+    await a.tokens.saveGrant('g', server.issueGrant())
+    clock.jump(1_000)
+    const [ours, theirs] = [await b.getAccessToken('g'), await a.tokens.getAccessToken('g')]
+    expect(ours.reveal()).toBe(theirs.reveal())
+  })
+})
+
 describe('one call', () => {
   const faults: [string, Fault, object][] = [
     [

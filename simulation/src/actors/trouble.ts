@@ -1,6 +1,7 @@
 import type { FleetProcess } from '../fleet/fleet-process.js'
 import type { JudgedProvider } from '../oracle/oracle.js'
 import type { World } from '../run/world.js'
+import { failOver, reconnect } from './failover.js'
 import { authorize } from './user.js'
 
 /** What may accompany a burst of calls: conditions that last, people who act, machines that are set right. */
@@ -33,7 +34,7 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
       reconnect(world)
     })
   })
-  a(faults.rollback, 'store forgets', () => forget(world))
+  a(faults.rollback, 'store forgets', () => failOver(world))
   a(faults.partition, 'partition', () => {
     // Now and then the very one that has a successor in hand, or is about to.
     const process = (chance.happens(0.5) && world.tries.holderOf(grantId)) || someProcess()?.process
@@ -76,29 +77,6 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
       () => void conditions.providersDown.delete(provider.plan.id),
     )
   })
-}
-
-/** A client's connection to the store's notices was gone: it cannot know what it missed. */
-function reconnect({ conditions, chance, plan }: World): void {
-  for (const { process, watcher } of conditions.watchers) {
-    if (process.state !== 'dead')
-      process.post(plan.storeLatencyMs * chance.float(), 'gap', () => watcher.gap())
-  }
-}
-
-/** A failover to a node that does not have the last writes. */
-function forget(world: World): void {
-  const { store, time, chance, verdicts } = world
-  const lostMs = chance.spread(20, 2_000)
-  const changed = store.forgetSince(time.nowMs - lostMs)
-  world.tell(() => `the store forgets its last ${Math.round(lostMs)} ms`)
-  if (changed.length === 0) return
-  const { ledger } = verdicts.bench
-  for (const { record } of changed) {
-    ledger.forgotten.set(record.grantId, time.nowMs)
-    world.fault('store forgot writes', { grantId: record.grantId })
-  }
-  reconnect(world)
 }
 
 function revoke(

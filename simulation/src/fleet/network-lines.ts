@@ -63,6 +63,7 @@ export function networkLine(world: World, owner: FleetProcess): NetworkLine {
       token,
       brought: [],
       storedAtMs: undefined,
+      refusedAtMs: undefined,
       escrowedAtMs: new Map(),
       spoiled: [],
       asked: [],

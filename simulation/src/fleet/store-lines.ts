@@ -1,7 +1,7 @@
 import type { GrantKey, StoreWatcher } from '@evergrant/core'
 import { whyNotInEscrow } from '../oracle/judge-escrow.js'
 import { judgeStep } from '../oracle/judge-store.js'
-import { grantName, push, refreshTokenIn } from '../oracle/ledger.js'
+import { grantName, push, refreshTokenIn, type Whereabouts } from '../oracle/ledger.js'
 import type { Struck } from '../reached/tries.js'
 import type { World } from '../run/world.js'
 import { SECRET_MARK } from '../server/token-book.js'
@@ -104,9 +104,13 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
   }
 
   function spoil(process: SimProcess, request: unknown): void {
+    whereaboutsOf(request)?.spoiled.push({ process, atMs: time.nowMs })
+  }
+
+  /** Of what a commit would store. */
+  function whereaboutsOf(request: unknown): Whereabouts | undefined {
     const token = refreshTokenIn((request as { next: { secret: string } }).next.secret)
-    const whereabouts = token === undefined ? undefined : verdicts.bench.ledger.whereabouts.get(token)
-    whereabouts?.spoiled.push({ process, atMs: time.nowMs })
+    return token === undefined ? undefined : verdicts.bench.ledger.whereabouts.get(token)
   }
 
   function notify({ step, key, before, after }: StoreWrite): void {
@@ -150,6 +154,10 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     if (step === 'takeBudget' && status === 'granted' && validUntilMs !== undefined) {
       const { bucket, slot } = request as { bucket: string; slot: string }
       push(ledger.slots, process, { process, bucket, id: slot, askedAt, validUntilMs, used: false })
+    }
+    if (step === 'commit' && (status === 'missing' || status === 'superseded')) {
+      const refused = whereaboutsOf(request)
+      if (refused) refused.refusedAtMs ??= atMs
     }
     if (step !== 'arm' || status !== 'armed' || !before || untilMs === undefined) return
     const { attempt } = request as { attempt: string }

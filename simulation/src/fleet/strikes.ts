@@ -57,7 +57,7 @@ function setClock(world: World, { machine }: SimProcess, when: string): void {
   machine.jump(byMs)
 }
 
-function crash(world: World, process: SimProcess, when: string): void {
+export function crash(world: World, process: SimProcess, when: string): void {
   if (process.state === 'dead' || world.conditions.calm) return
   if (process.pending > 0) world.fault('crash', { process })
   world.tell(() => `${process.name} dies ${when}`)

@@ -1,3 +1,4 @@
+import type { GrantRecord } from '@evergrant/core'
 import type { ProviderPlan } from '../run/plan-world.js'
 import type { Run } from '../run/play-seed.js'
 import type { World } from '../run/world.js'
@@ -37,8 +38,16 @@ function living(world: World): { grant: string; chain: string; expiresAtMs: numb
     const canLive = token && token.spentAtMs === undefined && provider.server.book.accepts(token, time.nowMs)
     // With an unknown outcome its access token is used up first, as the replay rule demands.
     const isHeld = record.attempts.length > 0 && provider.plan.kind.reuse === 'revokes-grant'
-    return canLive && !isHeld
+    return canLive && !isHeld && !isCoolingDown(record, store.nowMs())
       ? [{ grant: grantId, chain: record.chain, expiresAtMs: record.expiresAtMs }]
       : []
   })
+}
+
+/** After three sends without an answer pauses grow to an hour, and keep-alive comes by once in a while. */
+function isCoolingDown({ sends, attempts }: GrantRecord, nowMs: number): boolean {
+  if (sends < 3) return false
+  const lastArmedAtMs = Math.max(0, ...attempts.map(({ armedAtMs }) => armedAtMs))
+  const pauseMs = Math.min(60_000 * 2 ** (sends - 3), 3_600_000)
+  return nowMs < lastArmedAtMs + pauseMs + 5 * 60_000
 }

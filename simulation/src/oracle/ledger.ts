@@ -46,6 +46,8 @@ export interface Whereabouts {
   readonly brought: Presentation[]
   /** When the shared store first had it. */
   storedAtMs: number | undefined
+  /** When the store first said that there is no place for it: the grant was removed, or authorized anew. */
+  refusedAtMs: number | undefined
   /** Local stores that have had it, by machine. */
   readonly escrowedAtMs: Map<string, number>
   /** Tries to store it that a fault spoiled. */

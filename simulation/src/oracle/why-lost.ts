@@ -11,7 +11,7 @@ export function whyOutOfReach(
   atMs: number,
   byProcess: SimProcess | undefined,
 ): LossCause | undefined {
-  const { token, storedAtMs, escrowedAtMs, brought } = whereabouts
+  const { token, storedAtMs, refusedAtMs, escrowedAtMs, brought } = whereabouts
   const forgotten = ledger.forgotten.get(token.family.grantId)
   const isForgotten = forgotten !== undefined && forgotten <= atMs && forgotten >= token.issuedAtMs
   if (byProcess) {
@@ -20,6 +20,8 @@ export function whyOutOfReach(
     if (here !== undefined && here <= atMs) return undefined
   }
   if (storedAtMs !== undefined && storedAtMs <= atMs) return isForgotten ? 'forgotten' : undefined
+  // It was dropped, and rightly, until the store forgot why.
+  if (isForgotten && refusedAtMs !== undefined && refusedAtMs <= atMs) return 'forgotten'
   let why: LossCause | undefined
   for (const presentation of brought) {
     const cause = fateOf(whereabouts, presentation, atMs)

@@ -90,6 +90,11 @@ const FAULT_RULES: readonly Impossible<Fault>[] = [
     because: 'the pair is kept, whatever type it claims to be',
   },
   { of: ['crash'], only: ['died'], because: 'a dead process does nothing' },
+  {
+    of: ['closed and replaced'],
+    never: ['fresh', 'no slot'],
+    because: 'a try that ends without an event, by a manager that closes, is counted as closed',
+  },
   { of: ['API refuses everyone'], only: [], because: 'it befalls callers, and is what makes them rotate' },
 ]
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { bundleWorker } from './bundle-worker.js'
 import type { Portion } from './seed-worker.js'
 import { addSummary, emptySummary, type Summary } from './summary.js'
 
@@ -19,11 +19,10 @@ export interface RunSeedsOptions {
 /** Small enough that progress shows, large enough that nobody waits for messages. */
 const PORTION = 50
 
-const workerPath = fileURLToPath(new URL('./seed-worker.ts', import.meta.url))
-
 /** Plays seeds on several processes at once. The result does not depend on how many. */
-export function runSeeds(options: RunSeedsOptions): Promise<Summary> {
+export async function runSeeds(options: RunSeedsOptions): Promise<Summary> {
   const { first, seeds, workers } = options
+  const bundle = await bundleWorker(options.corePath)
   const total = emptySummary()
   const endsAtMs =
     options.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.minutes * 60_000
@@ -39,11 +38,7 @@ export function runSeeds(options: RunSeedsOptions): Promise<Summary> {
 
   function work(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const env = { ...process.env, ...(options.corePath && { SIMULATION_CORE: options.corePath }) }
-      const worker: ChildProcess = fork(workerPath, {
-        env,
-        execArgv: ['--conditions=@evergrant/source', '--import=tsx'],
-      })
+      const worker: ChildProcess = fork(bundle.path, { execArgv: [] })
       const give = (): void => {
         const portion = nextPortion()
         if (portion) worker.send(portion)
@@ -59,8 +54,11 @@ export function runSeeds(options: RunSeedsOptions): Promise<Summary> {
       give()
     })
   }
-  return Promise.all(Array.from({ length: workers }, work)).then(() => {
-    total.violations.sort((a, b) => a.seed - b.seed)
-    return total
-  })
+  try {
+    await Promise.all(Array.from({ length: workers }, work))
+  } finally {
+    bundle.remove()
+  }
+  total.violations.sort((a, b) => a.seed - b.seed)
+  return total
 }

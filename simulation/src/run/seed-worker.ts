@@ -1,5 +1,5 @@
 /** Plays ranges of seeds for `run-seeds.ts`, in a process of its own: one event loop plays one seed at a time. */
-import type { Core } from '../core.js'
+import * as core from '@evergrant/core'
 import { playSeed } from './play-seed.js'
 import { addSeed, emptySummary, type Summary } from './summary.js'
 
@@ -11,8 +11,6 @@ export interface Portion {
 
 // Nobody reads the stacks of expected failures, and they cost more than the failures.
 Error.stackTraceLimit = 0
-
-const core = (await import(process.env.SIMULATION_CORE ?? '@evergrant/core')) as Core
 
 async function play({ first, seeds }: Portion): Promise<Summary> {
   const summary = emptySummary()

@@ -31,7 +31,7 @@ export interface GrantEntry {
   noticed: GrantLink | undefined
   /** An API refused the token of the known link. */
   rejected: boolean
-  /** Last look at the store because of a 401. */
+  /** Last look at the store because of a 401, or of a failure that lasts. */
   lookedAt: Mark | undefined
   /** Why the last rotation failed, and how long to leave it alone. */
   failure:

@@ -12,7 +12,7 @@ import type { Patience } from '../time/patience.js'
 import type { ManagerContext } from './context.js'
 import { type ClientCredentialsGrants, loadGrant } from './load-grant.js'
 
-/** Looks at the store because of 401s happen at most this often for one grant. */
+/** Looks at the store because of 401s, or of a failure that lasts, happen at most this often for one grant. */
 const LOOK_INTERVAL_MS = 1_000
 
 /** The decisions of {@link judge} put into effect for one caller at a time. */
@@ -65,11 +65,27 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
     const { failure } = entry
     if (failure) {
       const leftMs = failure.forMs - elapsedMs(ctx.clock, failure.at)
-      if (leftMs > (failure.giveUp ? 0 : patience.leftMs())) throw again(failure.error, leftMs)
+      if (leftMs > (failure.giveUp ? 0 : patience.leftMs())) {
+        if (failure.giveUp && (await hasMovedOn(entry, patience))) return
+        throw again(failure.error, leftMs)
+      }
     }
     const rotation = entry.rotation ?? startRotation(ctx, entry, forced)
     rotation.forced ||= forced
     await rotation.join(patience)
+  }
+
+  /** Another process may have mended it, or the user come back; not every store sends notices, and notices get lost. */
+  async function hasMovedOn(entry: GrantEntry, patience: Patience): Promise<boolean> {
+    const { failure } = entry
+    if (!mayLook(entry)) return false
+    try {
+      await load(entry, patience)
+    } catch (error) {
+      if (isEvergrantError(error, 'GRANT_NOT_FOUND')) throw error
+      return false
+    }
+    return entry.failure !== failure
   }
 
   function renewBehind(entry: GrantEntry): void {
