@@ -58,6 +58,8 @@ const misjudged: readonly [number, string][] = [
   [507960, 'a disk that was told that a successor is stored and never had it'],
   [2009719, 'a store that forgot why it had refused a successor'],
   [3002365, 'an idle grant whose token had been sent too often without an answer'],
+  [4008686, 'a commit whose answer came after core had given the question up'],
+  [4012965, 'a store that forgot an attempt whose request was under way'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 
