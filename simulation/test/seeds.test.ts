@@ -60,6 +60,7 @@ const misjudged: readonly [number, string][] = [
   [3002365, 'an idle grant whose token had been sent too often without an answer'],
   [4008686, 'a commit whose answer came after core had given the question up'],
   [4012965, 'a store that forgot an attempt whose request was under way'],
+  [5003561, 'an idle grant that a store had forgotten and was given back'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 
