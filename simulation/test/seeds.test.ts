@@ -37,6 +37,7 @@ const found: readonly [number, string][] = [
   [7674, 'a slow disk put an older successor over a newer one'],
   [506213, 'a grant that was removed and authorized again was kept where no call looked'],
   [3006923, 'a process that had given up did not see that the grant was gone, or there again'],
+  [8715, 'a process that stood still held a token back for an access token that was over'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 
