@@ -1,4 +1,5 @@
 import { isEvergrantError, type TokenStore } from '@evergrant/core'
+import { patiently } from './patiently.js'
 
 /** What became of all grants, seen with the new key alone. */
 export interface GrantsFound {
@@ -22,7 +23,7 @@ export async function judgeGrants(
 
   async function look(grantId: string): Promise<void> {
     try {
-      const { record } = await store.load({ provider, grantId })
+      const { record } = await patiently(() => store.load({ provider, grantId }))
       const { refresh_token: token } = JSON.parse(record?.secret ?? '{}') as { refresh_token?: string }
       const isLatest = token !== undefined && fingerprint(token) === latest.get(grantId)
       if (record?.state !== 'live' || !isLatest) lost.push(grantId)

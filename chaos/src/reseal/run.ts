@@ -8,6 +8,7 @@ import {
   isEvergrantError,
   type OAuth2ProviderOptions,
   oauth2Provider,
+  type ResealResult,
 } from '@evergrant/core'
 import { type AuthorizationServer, fingerprint, startAuthorizationServer } from '@evergrant/testing'
 import type { StoreAddress, StoreKind } from '../open-store.js'
@@ -17,6 +18,7 @@ import { startRotating } from './fleet.js'
 import { judgeGrants } from './judge-grants.js'
 import { type KeyTexts, openSealed } from './keys.js'
 import { grantIdAt } from './messages.js'
+import { patiently } from './patiently.js'
 
 export interface ResealRun {
   readonly store: StoreKind
@@ -50,7 +52,7 @@ export interface ResealRunOptions {
 
 const PROVIDER = 'reseal'
 const PROCESSES = 4
-const SAVES_AT_ONCE = 32
+const SAVES_AT_ONCE = 16
 /** As fast as the store lets it, which no runbook would do. */
 const AT_FULL_SPEED = { perSecond: 1_000_000, concurrency: 16 }
 
@@ -142,7 +144,7 @@ async function fill(
         const reply = server.issueGrant({ sub: grantId })
         latest.tokens.set(grantId, fingerprint(reply.refresh_token))
         latest.families.set(server.familyOf(reply.refresh_token) ?? '', grantId)
-        await tokens.saveGrant(grantId, reply)
+        await patiently(() => tokens.saveGrant(grantId, reply))
       }),
     )
   }
@@ -178,22 +180,28 @@ async function changeKey(
   let after: string | undefined
   let interruptions = 0
   const all = { provider: PROVIDER, ...AT_FULL_SPEED }
-  try {
-    await opened.shared.reseal({
-      ...all,
-      signal: stop.signal,
-      onProgress(progress) {
-        after = progress.after
-        if (progress.done >= grants / 2) stop.abort(new Error('stopped in the middle'))
-      },
-    })
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
+  const interrupted = (): void => {
     interruptions += 1
   }
+  const resealOn = (signal?: AbortSignal): Promise<ResealResult> =>
+    opened.shared.reseal({
+      ...all,
+      after,
+      signal,
+      onProgress(progress) {
+        after = progress.after
+        if (progress.after >= grantIdAt(grants / 2)) stop.abort(new Error('stopped in the middle'))
+      },
+    })
+  try {
+    await patiently(() => resealOn(stop.signal), interrupted)
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    interrupted()
+  }
   say(`stopped at ${after} after ${seconds()} s`)
-  const { unreadable } = await opened.shared.reseal({ ...all, after })
-  await opened.escrow?.reseal({ provider: ESCROW_PROVIDER, ...AT_FULL_SPEED })
+  const { unreadable } = await patiently(() => resealOn(), interrupted)
+  await patiently(async () => opened.escrow?.reseal({ provider: ESCROW_PROVIDER, ...AT_FULL_SPEED }))
   const took = seconds()
   await opened.close()
   const { replaced: resealed = 0, changed: overtaken = 0 } = swaps
@@ -203,8 +211,10 @@ async function changeKey(
 async function isRetirable(address: StoreAddress, keys: KeyTexts): Promise<boolean> {
   const opened = await openSealed(address, keys, 'new')
   try {
-    await opened.shared.assertRetirable('old', { provider: PROVIDER, ...AT_FULL_SPEED })
-    await opened.escrow?.assertRetirable('old', { provider: ESCROW_PROVIDER, ...AT_FULL_SPEED })
+    await patiently(() => opened.shared.assertRetirable('old', { provider: PROVIDER, ...AT_FULL_SPEED }))
+    await patiently(async () =>
+      opened.escrow?.assertRetirable('old', { provider: ESCROW_PROVIDER, ...AT_FULL_SPEED }),
+    )
     return true
   } catch (error) {
     if (isEvergrantError(error, 'STORE_UNUSABLE') && error.reason === 'key_in_use') return false
