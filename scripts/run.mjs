@@ -50,6 +50,14 @@ const TASKS = {
     ['node', '--import=tsx', 'package-checks/src/main.ts'],
   ],
   'release:version': [['node', '--import=tsx', 'release/src/version.ts']],
+  'release:publish': [
+    ['turbo', 'run', 'build', '--force', '--output-logs=errors-only'],
+    ['node', '--import=tsx', 'release/src/publish.ts'],
+  ],
+  'release:dry': [
+    ['turbo', 'run', 'build', '--force', '--output-logs=errors-only'],
+    ['node', '--import=tsx', 'release/src/dry-run/main.ts'],
+  ],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
   check: [
     ['biome', ci ? 'ci' : 'check', '.'],

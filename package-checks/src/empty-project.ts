@@ -32,9 +32,13 @@ export function writeProject(folder: string, trial: Trial, specs: Readonly<Recor
 }
 
 /** A trial of one version must not run with another. */
-export async function installProject(folder: string, { others }: Trial): Promise<void> {
+export async function installProject(
+  folder: string,
+  { others }: Trial,
+  npmArgs: readonly string[] = [],
+): Promise<void> {
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
-  await runCommand('npm', ['install', ...quiet], { cwd: folder })
+  await runCommand('npm', ['install', ...quiet, ...npmArgs], { cwd: folder })
   for (const [name, wanted] of Object.entries(others)) {
     const manifest = readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')
     const { version } = JSON.parse(manifest) as { version: string }

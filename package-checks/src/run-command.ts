@@ -13,11 +13,15 @@ export function runCommand(
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     })
+    // A command does not outlive who asked for it.
+    const kill = (): void => void child.kill('SIGKILL')
+    process.once('exit', kill)
     let output = ''
     child.stdout.on('data', (chunk) => (output += String(chunk)))
     child.stderr.on('data', (chunk) => (output += String(chunk)))
     child.once('error', reject)
     child.once('close', (code, signal) => {
+      process.off('exit', kill)
       if (code === 0) resolve(output)
       else
         reject(

@@ -93,16 +93,17 @@ const nest = (kind: Trial['kind'], version: string): Trial => ({
   harness: 'nestjs.mjs',
 })
 
-export const trials = (
-  versions: Readonly<Record<'axios' | 'express' | 'nest', readonly string[]>>,
-): readonly Trial[] => {
+/** The oldest that a package says it works with, and the newest that it is tested with. */
+const VERSIONS = { axios: ['1.0.0', '1.21.1'], express: ['4.22.3', '5.3.0'], nest: ['11.2.10', '12.5.1'] }
+
+export function trials(): readonly Trial[] {
   const each = (made: (kind: Trial['kind'], version: string) => Trial, all: readonly string[]): Trial[] =>
     all.flatMap((version) => [made('module', version), made('commonjs', version)])
   return [
     core('module'),
     core('commonjs'),
-    ...each(axios, versions.axios),
-    ...each(express, versions.express),
-    ...each(nest, versions.nest),
+    ...each(axios, VERSIONS.axios),
+    ...each(express, VERSIONS.express),
+    ...each(nest, VERSIONS.nest),
   ]
 }
