@@ -62,6 +62,7 @@ const misjudged: readonly [number, string][] = [
   [4008686, 'a commit whose answer came after core had given the question up'],
   [4012965, 'a store that forgot an attempt whose request was under way'],
   [5003561, 'an idle grant that a store had forgotten and was given back'],
+  [34789, 'a store that forgot an authorization, and with it why its successor was refused'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 

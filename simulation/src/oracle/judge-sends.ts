@@ -81,9 +81,11 @@ function judgeSpent(bench: Bench, token: ServerToken, arm: DeliveredArm): void {
     if (!whereabouts || successor.killed) continue
     const atMs = arm.armedAtMs
     if (successor.issuedAtMs > atMs) continue
-    const { storedAtMs, escrowedAtMs } = whereabouts
+    const { storedAtMs, escrowedAtMs, refusedAtMs } = whereabouts
     const here = escrowedAtMs.get(arm.process.machine.name)
-    const wasHere = here !== undefined && here < arm.lookedAtMs
+    // What the store has no place for is not kept on the disk either.
+    const wasDropped = refusedAtMs !== undefined && refusedAtMs < arm.lookedAtMs
+    const wasHere = here !== undefined && here < arm.lookedAtMs && !wasDropped
     // A store that forgot a removal, say, has brought back what was dropped for good.
     if (!wasHere && !bench.remembers(token.family.grantId)) continue
     if (whyOutOfReach(ledger, whereabouts, atMs, undefined) !== undefined && !wasHere) continue

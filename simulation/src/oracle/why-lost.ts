@@ -14,14 +14,14 @@ export function whyOutOfReach(
   const { token, storedAtMs, refusedAtMs, escrowedAtMs, brought } = whereabouts
   const forgotten = ledger.forgotten.get(token.family.grantId)
   const isForgotten = forgotten !== undefined && forgotten <= atMs && forgotten >= token.issuedAtMs
+  // It was dropped, and rightly, until the store forgot why.
+  if (isForgotten && refusedAtMs !== undefined && refusedAtMs <= atMs) return 'forgotten'
   if (byProcess) {
     // Where it lies on the disk of this very machine, this process had to find it.
     const here = escrowedAtMs.get(byProcess.machine.name)
     if (here !== undefined && here <= atMs) return undefined
   }
   if (storedAtMs !== undefined && storedAtMs <= atMs) return isForgotten ? 'forgotten' : undefined
-  // It was dropped, and rightly, until the store forgot why.
-  if (isForgotten && refusedAtMs !== undefined && refusedAtMs <= atMs) return 'forgotten'
   let why: LossCause | undefined
   for (const presentation of brought) {
     const cause = fateOf(whereabouts, presentation, atMs)
