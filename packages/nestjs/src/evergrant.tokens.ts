@@ -2,7 +2,7 @@
 export const DEFAULT_MANAGER = 'default'
 
 /**
- * The injection token of the {@link TokenManager} of this name: what `@InjectTokenManager(name)` injects, and what a
+ * The injection token of the `TokenManager` of this name: what `@InjectTokenManager(name)` injects, and what a
  * test overrides. The same in every copy of this package.
  *
  * @param name - As given to `EvergrantModule.forRoot`. @defaultValue `'default'`

@@ -4,7 +4,7 @@ export interface Clock {
   readonly now: () => number
   /** Milliseconds from any origin; never steps back, but may stand still while the machine sleeps. */
   readonly monotonic: () => number
-  /** Calls `run` once after `delayMs`, which is at most {@link MAX_TIMER_MS}. */
+  /** Calls `run` once after `delayMs`, which is at most 2^31 - 1 ms. */
   readonly setTimeout: (run: () => void, delayMs: number) => unknown
   readonly clearTimeout: (timer: unknown) => void
 }

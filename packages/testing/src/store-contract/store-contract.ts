@@ -45,7 +45,7 @@ const subjects: readonly ContractChecks[] = [
  * })
  * ```
  *
- * @param options.open - Gives an empty store; called once per case.
+ * @param options - `open` gives an empty store; called once per case.
  * @returns The cases, in the order in which they read best. `run` rejects with an `AssertionError`.
  */
 export function storeContract({ open }: StoreContractOptions): readonly ContractCase[] {
