@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { checkDeclarations } from './declarations.js'
 import { compileProject, installProject, isTypeScript, runProject, writeProject } from './empty-project.js'
 import { checkFileList } from './file-list.js'
 import { checkManifest } from './manifest.js'
@@ -66,6 +67,7 @@ for (const each of packages) {
   const here = { cwd: join(root, 'package-checks') }
   await check(`${each.name}: what is in the tarball`, () => checkFileList(each, tarball))
   await check(`${each.name}: what its manifest says`, () => checkManifest(each, tarball))
+  await check(`${each.name}: declarations and maps`, async () => checkDeclarations(each))
   await check(`${each.name}: publint`, () =>
     runCommand('pnpm', ['exec', 'publint', '--strict', tarball], here),
   )
