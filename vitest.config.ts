@@ -15,6 +15,7 @@ export default defineConfig({
       'chaos',
       'simulation',
       'secrecy',
+      'package-checks',
       'release',
     ],
     coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ambientTypes } from './ambient-types.js'
 import { runCommand } from './run-command.js'
 import type { Trial } from './trials.js'
 
@@ -63,6 +64,7 @@ export async function compileProject(folder: string, trial: Trial): Promise<void
     types: ['node'],
     outDir: 'out',
   }
+  writeFileSync(join(folder, 'ambient.d.ts'), ambientTypes)
   const files = [trial.example().file, 'ambient.d.ts']
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   await runCommand(join(folder, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: folder })

@@ -1,4 +1,8 @@
-/** What the examples take from their applications and from their environment. */
+/**
+ * What the examples take from their applications and from their environment. A text, for the projects only: as a file of
+ * declarations it would hold for this repository too.
+ */
+export const ambientTypes = `
 declare const replyOfTheCodeExchange: Record<string, unknown>
 declare function userOf(request: unknown): { readonly accountId: string } | undefined
 
@@ -12,3 +16,4 @@ declare namespace NodeJS {
     readonly CONNECT_SECRET: string
   }
 }
+`
