@@ -16,6 +16,7 @@ export default defineConfig({
       'simulation',
       'secrecy',
       'package-checks',
+      'docs-checks',
       'release',
     ],
     coverage: { provider: 'v8', include: ['packages/*/src/**'], reporter: ['text'] },

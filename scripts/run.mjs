@@ -17,6 +17,7 @@ const ci = Boolean(process.env.CI)
 const TASKS = {
   demo: [['node', '--conditions=@evergrant/source', '--import=tsx', 'apps/demo/src/main.ts']],
   chaos: [['node', '--conditions=@evergrant/source', '--import=tsx', 'chaos/src/main.ts']],
+  'chaos:reseal': [['node', '--conditions=@evergrant/source', '--import=tsx', 'chaos/src/reseal/main.ts']],
   // On what is published: built, not from source.
   bench: [
     ['turbo', 'run', 'build', '--output-logs=errors-only'],

@@ -37,6 +37,7 @@ const found: readonly [number, string][] = [
   [7674, 'a slow disk put an older successor over a newer one'],
   [506213, 'a grant that was removed and authorized again was kept where no call looked'],
   [3006923, 'a process that had given up did not see that the grant was gone, or there again'],
+  [8715, 'a process that stood still held a token back for an access token that was over'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 
@@ -58,6 +59,9 @@ const misjudged: readonly [number, string][] = [
   [507960, 'a disk that was told that a successor is stored and never had it'],
   [2009719, 'a store that forgot why it had refused a successor'],
   [3002365, 'an idle grant whose token had been sent too often without an answer'],
+  [4008686, 'a commit whose answer came after core had given the question up'],
+  [4012965, 'a store that forgot an attempt whose request was under way'],
+  [5003561, 'an idle grant that a store had forgotten and was given back'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 

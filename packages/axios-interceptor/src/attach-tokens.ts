@@ -2,6 +2,7 @@ import type { TokenManager } from '@evergrant/core'
 import { authorizedCall } from './authorized-call.js'
 import type { AdapterConfig, AxiosLike, RequestConfigLike, ResponseLike } from './axios-like.js'
 import { bareAxios, originOf } from './bare-axios.js'
+import { rememberTargets, type Target } from './target.js'
 
 export interface AttachTokensOptions<C extends RequestConfigLike = RequestConfigLike> {
   /** Hands out the tokens. Not closed by `detach`. */
@@ -55,10 +56,11 @@ export function attachTokens<C extends RequestConfigLike>(
   // A name that no provider can declare (RFC 2606): who takes it takes everything.
   const takesAnyUrl = tokens.isApiUrl('https://evergrant.invalid')
 
-  function mayCarryToken(url: URL): boolean {
-    if (!tokens.isApiUrl(url)) return false
+  const targetOf = rememberTargets(bare, (url) => tokens.isApiUrl(url))
+
+  function mayCarryToken({ mayCarryToken, origin }: Target): boolean {
     const { baseURL } = instance.defaults
-    return !takesAnyUrl || !baseURL || originOf(baseURL) === url.origin
+    return mayCarryToken && (!takesAnyUrl || !baseURL || originOf(baseURL) === origin)
   }
 
   function grantOf(config: AdapterConfig): string | undefined | Promise<string | undefined> {
@@ -72,15 +74,26 @@ export function attachTokens<C extends RequestConfigLike>(
     return typeof defaultGrantId === 'function' ? defaultGrantId(config as unknown as C) : defaultGrantId
   }
 
-  async function send(config: AdapterConfig): Promise<ResponseLike> {
-    const url = bare.absoluteUrl(config)
-    if (url && mayCarryToken(url) && !hasOwnCredentials(config, url)) {
-      const found = grantOf(config)
-      // No wait where there is nothing to wait for: each costs a request time.
-      const grantId = typeof found === 'string' ? found : await found
-      if (grantId !== undefined) return authorizedCall({ bare, tokens, grantId, config, url })
-    }
-    return bare.send(config)
+  // Without a promise of its own, as every request passes here.
+  function send(config: AdapterConfig): Promise<ResponseLike> {
+    const target = targetOf(config)
+    const isOurs = target && mayCarryToken(target) && !config.auth && !config.headers.has('Authorization')
+    if (!isOurs) return bare.send(config)
+    const found = grantOf(config)
+    return typeof found === 'string'
+      ? authorizedCall({ bare, tokens, grantId: found, config, target })
+      : sendOnceFound(found, config, target)
+  }
+
+  async function sendOnceFound(
+    found: undefined | Promise<string | undefined>,
+    config: AdapterConfig,
+    target: Target,
+  ): Promise<ResponseLike> {
+    const grantId = await found
+    return grantId === undefined
+      ? bare.send(config)
+      : authorizedCall({ bare, tokens, grantId, config, target })
   }
 
   // Which interceptor runs last is the application's affair; all that matters is decided in the adapter, after
@@ -105,10 +118,6 @@ export function attachTokens<C extends RequestConfigLike>(
     if (attached) instance.interceptors.request.eject(id)
     attached = false
   }
-}
-
-function hasOwnCredentials({ headers, auth }: AdapterConfig, url: URL): boolean {
-  return headers.has('Authorization') || Boolean(auth) || url.username !== '' || url.password !== ''
 }
 
 function optionError(name: string, problem: string): TypeError {

@@ -1,17 +1,16 @@
 import { type AccessToken, EvergrantError, scrubError, type TokenManager } from '@evergrant/core'
-import type { AdapterConfig, BeforeRedirect, HeadersLike, ResponseLike } from './axios-like.js'
-import { type BareAxios, originOf, timeoutMessage } from './bare-axios.js'
+import type { ResponseLike } from './axios-like.js'
+import type { BareAxios } from './bare-axios.js'
+import { privateConfig, type Redirects } from './private-config.js'
 import { requestBody } from './request-body.js'
 import { discardBody } from './response-body.js'
-import { coverPools, sealFor } from './seal-outcome.js'
-import { startWait } from './wait.js'
+import { type AskedRequest, coverPools, sealError, sealResponse } from './seal-outcome.js'
+import { startWait, type Wait } from './wait.js'
 
-export interface AuthorizedCall {
+export interface AuthorizedCall extends AskedRequest {
   readonly bare: BareAxios
   readonly tokens: TokenManager
   readonly grantId: string
-  readonly config: AdapterConfig
-  readonly url: URL
 }
 
 type Outcome = { readonly response: ResponseLike } | { readonly error: unknown }
@@ -21,49 +20,47 @@ type Outcome = { readonly response: ResponseLike } | { readonly error: unknown }
  * The token is on a private copy of the config only; what is handed back is sealed.
  */
 export async function authorizedCall(call: AuthorizedCall): Promise<ResponseLike> {
-  const { bare, tokens, grantId, config, url } = call
+  const { bare, tokens, grantId, config } = call
   const body = requestBody(config.data)
-  const seal = sealFor(config, url)
   coverPools(config)
   const wait = startWait(config, bare)
-
-  let tokenStrayed = false
-  async function send(token: AccessToken): Promise<Outcome> {
-    const headers = copyHeaders(config.headers)
-    for (const [name, value] of Object.entries(body.headers)) headers.set(name, value)
-    // Not by `set`, which looks at each header for one of this name: there is none, or this call were not ours.
-    headers.Authorization = `Bearer ${token.reveal()}`
-    const timeout = wait.timeoutLeft()
-    const beforeRedirect = keptAtOrigin(url, config.beforeRedirect, () => {
-      tokenStrayed = true
-    })
-    const limit = timeout > 0 ? { timeout, timeoutErrorMessage: timeoutMessage(config) } : {}
-    const sent = { ...config, headers, data: body.data, beforeRedirect, ...limit }
-    try {
-      return { response: seal.response(await bare.send(sent, url)) }
-    } catch (error) {
-      return { error: scrubError(seal.error(error), token) }
-    }
-  }
-
+  const redirects: Redirects = { tokenStrayed: false }
   try {
-    const token = await wait.for((options) => tokens.getAccessToken(grantId, options))
-    const first = await send(token)
-    const refusal = refusalIn(first)
-    // A 401 from another origin, to which a redirect led without the token, says nothing about the token.
-    if (!refusal || tokenStrayed) return settle(first)
-    const replacement = await wait
-      .for((options) => tokens.reportRejected(token, options))
-      .catch((error: unknown) => {
-        discardBody(refusal.data)
-        throw error
-      })
-    if (!replacement) return settle(first)
-    discardBody(refusal.data)
-    if (body.oneShot) throw notReplayable(tokens.provider, grantId)
-    return settle(await send(replacement))
+    let token = await wait.for((options) => tokens.getAccessToken(grantId, options))
+    for (let isReplay = false; ; isReplay = true) {
+      let outcome: Outcome
+      try {
+        const response = await bare.send(privateConfig(call, body, token, wait.timeoutLeft(), redirects))
+        outcome = { response: sealResponse(response, call) }
+      } catch (error) {
+        outcome = { error: scrubError(sealError(error, call), token) }
+      }
+      // A 401 from another origin, to which a redirect led without the token, says nothing about the token.
+      const refusal = isReplay || redirects.tokenStrayed ? undefined : refusalIn(outcome)
+      if (!refusal) return settle(outcome)
+      const replacement = await replacementFor(token, refusal, call, wait)
+      if (!replacement) return settle(outcome)
+      discardBody(refusal.data)
+      if (body.oneShot) throw notReplayable(tokens.provider, grantId)
+      token = replacement
+    }
   } finally {
     wait.end()
+  }
+}
+
+/** Frees the connection of the refusal if there is no answer. */
+async function replacementFor(
+  token: AccessToken,
+  refusal: ResponseLike,
+  { tokens }: AuthorizedCall,
+  wait: Wait,
+): Promise<AccessToken | undefined> {
+  try {
+    return await wait.for((options) => tokens.reportRejected(token, options))
+  } catch (error) {
+    discardBody(refusal.data)
+    throw error
   }
 }
 
@@ -83,32 +80,4 @@ function notReplayable(provider: string, grantId: string): EvergrantError {
   const message =
     'The API refused the token and the body is a stream that is gone; there is a new token: send the request again'
   return new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId })
-}
-
-/** As they are, `false` ("do not send") among them, without a second look at each name. */
-function copyHeaders(headers: HeadersLike): HeadersLike {
-  return Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
-}
-
-/**
- * A redirect keeps the token within the origin only (older versions of axios also pass it to subdomains), and
- * the application's own `beforeRedirect` does not see it.
- */
-function keptAtOrigin(url: URL, own: BeforeRedirect | undefined, onStray: () => void): BeforeRedirect {
-  return (options, response, request) => {
-    const { Authorization: carried, rest } = withoutAuthorization(options.headers)
-    options.headers = rest
-    own?.(options, response, request && { ...request, headers: withoutAuthorization(request.headers).rest })
-    if (carried === undefined || originOf(options.href) !== url.origin) onStray()
-    else options.headers = { Authorization: carried, ...options.headers }
-  }
-}
-
-function withoutAuthorization(headers: Record<string, unknown> = {}): {
-  Authorization: unknown
-  rest: Record<string, unknown>
-} {
-  const isIt = ([name]: [string, unknown]): boolean => name.toLowerCase() === 'authorization'
-  const entries = Object.entries(headers)
-  return { Authorization: entries.find(isIt)?.[1], rest: Object.fromEntries(entries.filter((e) => !isIt(e))) }
 }

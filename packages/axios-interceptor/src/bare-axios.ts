@@ -9,8 +9,8 @@ import { type GetAdapter, ownAdapters } from './own-adapters.js'
 export interface BareAxios {
   /** The URL without `params`; `undefined`: axios cannot make one. */
   absoluteUrl(config: AdapterConfig): URL | undefined
-  /** Sends a config that is transformed already, through the adapter it names; `url` replaces its own there. */
-  send(config: AdapterConfig, url?: URL): Promise<ResponseLike>
+  /** Sends a config that is transformed already, through the adapter it has or names. */
+  send(config: AdapterConfig): Promise<ResponseLike>
   /** An `AxiosError` as axios makes it when `timeout` is over. */
   timeoutError(config: AdapterConfig, cause?: unknown): Promise<Error>
 }
@@ -23,49 +23,22 @@ interface AxiosInternals {
 
 type AxiosErrorClass = new (message: string, code: string, config: AdapterConfig) => Error
 
-/** Then all are forgotten: applications that put ids into URLs have no end of them. */
-const MOST_URLS = 500
-
 export function bareAxios(instance: object): BareAxios {
   const axios = (instance as { create(): AxiosInternals }).create()
   // What a request leaves out (a header the application deleted, say) must not come back from the defaults.
   for (const name of Object.keys(axios.defaults)) delete axios.defaults[name]
-  let getAdapter: GetAdapter | null | undefined
-  /** Most applications ask for the same few URLs: put together and taken apart once. */
-  const urls = new Map<string, URL | undefined>()
+  let getAdapter: GetAdapter | undefined
 
-  function parse(
-    url: string | undefined,
-    baseURL: string | undefined,
-    allowAbsoluteUrls: unknown,
-  ): URL | undefined {
-    try {
-      return new URL(axios.getUri({ url, baseURL, allowAbsoluteUrls }))
-    } catch {
-      return undefined
-    }
+  async function sendFirst(config: AdapterConfig): Promise<ResponseLike> {
+    getAdapter ??= (await ownAdapters(await axiosErrorClass(axios))) ?? throughAxios
+    return getAdapter(config)(config)
   }
 
-  return {
-    absoluteUrl(config) {
-      const { url, baseURL, allowAbsoluteUrls } = config
-      const key = `${baseURL} ${allowAbsoluteUrls} ${url}`
-      if (!urls.has(key)) {
-        if (urls.size >= MOST_URLS) urls.clear()
-        urls.set(key, parse(url, baseURL, allowAbsoluteUrls))
-      }
-      return urls.get(key)
-    },
-
-    async send(config, url) {
-      if (typeof config.adapter === 'function') return (config.adapter as Adapter)(config)
-      // The URL that was judged is the URL that is sent, however this version of axios puts URLs together.
-      const target = url && { url: url.href, baseURL: undefined, allowAbsoluteUrls: true }
-      if (getAdapter === undefined) getAdapter = (await ownAdapters(await axiosErrorClass(axios))) ?? null
-      if (getAdapter) return getAdapter(config)(target ? Object.assign(config, target) : config)
-      // A second way through all of axios, only to have its adapter.
+  /** A second way through all of axios, only to have its adapter. */
+  function throughAxios(): Adapter {
+    return async (config) => {
       try {
-        const sent = { ...config, ...target, transformRequest: [], transformResponse: [] }
+        const sent = { ...config, transformRequest: [], transformResponse: [] }
         return Object.assign(await axios.request(sent), { config })
       } catch (error) {
         const { config: sent, response } = error as { config?: AdapterConfig; response?: ResponseLike }
@@ -73,6 +46,21 @@ export function bareAxios(instance: object): BareAxios {
         if (response) response.config = config
         throw error
       }
+    }
+  }
+
+  return {
+    absoluteUrl({ url, baseURL, allowAbsoluteUrls }) {
+      try {
+        return new URL(axios.getUri({ url, baseURL, allowAbsoluteUrls }))
+      } catch {
+        return undefined
+      }
+    },
+
+    send(config) {
+      if (typeof config.adapter === 'function') return (config.adapter as Adapter)(config)
+      return getAdapter ? getAdapter(config)(config) : sendFirst(config)
     },
 
     async timeoutError(config, cause) {

@@ -12,12 +12,15 @@ interface NodeFormData {
   getHeaders(): Record<string, string>
 }
 
+const NO_BODY: RequestBody = { data: undefined, oneShot: false, headers: {} }
+
 /**
  * What an already transformed body is to the adapter, made so that it can be sent twice where that is possible:
  * the `form-data` package (which axios itself uses for `postForm`) is a stream even if it holds only strings and
  * buffers, and is taken as the bytes it stands for.
  */
 export function requestBody(data: unknown): RequestBody {
+  if (data === undefined) return NO_BODY
   if (isNodeFormData(data)) {
     try {
       return { data: data.getBuffer(), oneShot: false, headers: data.getHeaders() }

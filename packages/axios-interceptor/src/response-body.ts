@@ -17,14 +17,18 @@ export function discardBody(data: unknown): void {
   else if (isWebStream(data)) (data as ReadableStream).cancel().catch(() => {})
 }
 
+export function isStream(data: unknown): boolean {
+  return isNodeStream(data) || isWebStream(data)
+}
+
 /**
  * A response stream with the same content that does not lead back to its request: Node's `IncomingMessage` has
  * the sent headers at `req` and behind `socket`. Errors that it ends with go through `seal`.
  */
 export function sealedBody(data: unknown, seal: Seal): unknown {
-  if (isNodeStream(data)) return sealedNodeStream(data as NodeStream, seal)
-  if (isWebStream(data)) return sealedWebStream(data as ReadableStream, seal)
-  return data
+  return isNodeStream(data)
+    ? sealedNodeStream(data as NodeStream, seal)
+    : sealedWebStream(data as ReadableStream, seal)
 }
 
 function sealedNodeStream(source: NodeStream, seal: Seal): NodeStream {

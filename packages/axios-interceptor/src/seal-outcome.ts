@@ -1,5 +1,6 @@
 import type { AdapterConfig, ResponseLike } from './axios-like.js'
-import { sealedBody } from './response-body.js'
+import { isStream, sealedBody } from './response-body.js'
+import { placeOf, type Target } from './target.js'
 
 /** What stands in for `request`, whose own object holds the headers as they were sent. */
 interface SentRequest {
@@ -12,50 +13,49 @@ interface SentRequest {
   readonly res?: { readonly responseUrl: string }
 }
 
-/** Takes everything out of a response or an error through which a sent token could be read. */
-export interface Seal {
-  response(response: ResponseLike): ResponseLike
-  error(error: unknown): unknown
+/** A request as the application asked for it: `config` never had the token. */
+export interface AskedRequest {
+  readonly config: AdapterConfig
+  readonly target: Target
 }
 
-/** A seal for one request: `config` is the application's, which never had the token. */
-export function sealFor(config: AdapterConfig, url: URL): Seal {
-  function response(sealed: ResponseLike): ResponseLike {
-    if (sealed.config === config) return sealed
-    sealed.config = config
-    if (sealed.request) sealed.request = sentRequest(sealed.request)
-    sealed.data = sealedBody(sealed.data, error)
-    return sealed
-  }
+/** Takes everything out of a response through which a sent token could be read. */
+export function sealResponse(response: ResponseLike, asked: AskedRequest): ResponseLike {
+  const { config } = asked
+  if (response.config === config) return response
+  response.config = config
+  if (response.request) response.request = sentRequest(response.request, asked)
+  if (isStream(response.data)) response.data = sealedBody(response.data, (error) => sealError(error, asked))
+  return response
+}
 
-  function error(thrown: unknown): unknown {
-    const seen = new Set()
-    for (let link = thrown; isObject(link) && !seen.has(link); link = link.cause) {
-      seen.add(link)
-      if ('config' in link) link.config = config
-      if (link.request) link.request = sentRequest(link.request)
-      if (isObject(link.response)) response(link.response as unknown as ResponseLike)
-    }
-    return thrown
+/** The same for an error and its causes. */
+export function sealError(thrown: unknown, asked: AskedRequest): unknown {
+  const { config } = asked
+  const seen = new Set()
+  for (let link = thrown; isObject(link) && !seen.has(link); link = link.cause) {
+    seen.add(link)
+    if ('config' in link) link.config = config
+    if (link.request) link.request = sentRequest(link.request, asked)
+    if (isObject(link.response)) sealResponse(link.response as unknown as ResponseLike, asked)
   }
+  return thrown
+}
 
-  function sentRequest(request: unknown): SentRequest {
-    const sent = request as {
-      method?: string
-      url?: string
-      responseURL?: string
-      res?: { responseUrl?: string }
-    }
-    const responseURL = sent.res?.responseUrl ?? sent.responseURL
-    const target = responseURL ?? sent.url ?? ''
-    const { protocol, host, pathname, search } =
-      target !== url.href && URL.canParse(target) ? new URL(target) : url
-    const method = (sent.method ?? config.method ?? 'get').toUpperCase()
-    const ended = responseURL === undefined ? {} : { responseURL, res: { responseUrl: responseURL } }
-    return { method, protocol, host, path: pathname + search, ...ended }
+function sentRequest(request: unknown, { config, target }: AskedRequest): SentRequest {
+  const sent = request as {
+    method?: string
+    url?: string
+    responseURL?: string
+    res?: { responseUrl?: string }
   }
-
-  return { response, error }
+  const responseURL = sent.res?.responseUrl ?? sent.responseURL
+  const href = responseURL ?? sent.url ?? ''
+  const place = href !== target.href && URL.canParse(href) ? placeOf(new URL(href)) : target.place
+  const method = (sent.method ?? config.method ?? 'get').toUpperCase()
+  const { protocol, host, path } = place
+  if (responseURL === undefined) return { method, protocol, host, path }
+  return { method, protocol, host, path, responseURL, res: { responseUrl: responseURL } }
 }
 
 /**

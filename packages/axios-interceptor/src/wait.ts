@@ -12,9 +12,13 @@ export interface Wait {
   end(): void
 }
 
+/** Of most requests. */
+const PATIENT: Wait = { for: (ask) => ask(undefined), timeoutLeft: () => 0, end() {} }
+
 export function startWait(config: AdapterConfig, bare: BareAxios): Wait {
   const { signal, cancelToken } = config
-  const timeoutMs = Math.max(0, Number.parseInt(String(config.timeout ?? 0), 10) || 0)
+  const timeoutMs = config.timeout ? Math.max(0, Number.parseInt(String(config.timeout), 10) || 0) : 0
+  if (timeoutMs === 0 && !signal && !cancelToken) return PATIENT
   const startedAtMs = performance.now()
   const leftMs = (): number => timeoutMs - (performance.now() - startedAtMs)
 

@@ -22,14 +22,16 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     provider: string,
     question: () => Promise<A>,
     learnFrom: (answer: A) => void = () => {},
+    leastWaitMs: number = storeTimeoutMs,
   ): Promise<A> {
     const askedAt = markClocks(owner.process, time)
     const answer = await question()
-    if (owner.process.machine.monotonicMs() - askedAt.monotonicMs >= storeTimeoutMs - 1) return answer
+    const tookMs = owner.process.machine.monotonicMs() - askedAt.monotonicMs
+    if (tookMs >= storeTimeoutMs - 1) return answer
     const anchor = owner.anchors.get(provider)
     const { nowMs } = (answer ?? {}) as { nowMs?: number }
-    if (nowMs !== undefined && anchor && askedAt.monotonicMs >= anchor.monotonicMs)
-      owner.anchors.set(provider, askedAt)
+    const isHeard = nowMs !== undefined && tookMs < leastWaitMs - 1
+    if (isHeard && anchor && askedAt.monotonicMs >= anchor.monotonicMs) owner.anchors.set(provider, askedAt)
     learnFrom(answer)
     return answer
   }
@@ -121,6 +123,7 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
           if (answer.status === 'committed' || time.nowMs - askedAtMs < LEAST_COMMIT_WAIT_MS)
             learnFrom(answer)
         },
+        LEAST_COMMIT_WAIT_MS,
       )
     },
     claimDue: (request) => ask(request.provider, () => store.claimDue(request)),

@@ -38,7 +38,8 @@ function living(world: World): { grant: string; chain: string; expiresAtMs: numb
     const canLive = token && token.spentAtMs === undefined && provider.server.book.accepts(token, time.nowMs)
     // With an unknown outcome its access token is used up first, as the replay rule demands.
     const isHeld = record.attempts.length > 0 && provider.plan.kind.reuse === 'revokes-grant'
-    return canLive && !isHeld && !isCoolingDown(record, store.nowMs())
+    const isSpared = isHeld || isCoolingDown(record, store.nowMs()) || wasRestored(record, provider.plan)
+    return canLive && !isSpared
       ? [{ grant: grantId, chain: record.chain, expiresAtMs: record.expiresAtMs }]
       : []
   })
@@ -50,4 +51,10 @@ function isCoolingDown({ sends, attempts }: GrantRecord, nowMs: number): boolean
   const lastArmedAtMs = Math.max(0, ...attempts.map(({ armedAtMs }) => armedAtMs))
   const pauseMs = Math.min(60_000 * 2 ** (sends - 3), 3_600_000)
   return nowMs < lastArmedAtMs + pauseMs + 5 * 60_000
+}
+
+/** What a store had forgotten and was given back looks new to it, and what is new is not rotated at once. */
+function wasRestored({ committedAtMs, expiresAtMs }: GrantRecord, { accessLifeMs }: ProviderPlan): boolean {
+  const bornAtMs = (expiresAtMs ?? Number.POSITIVE_INFINITY) - accessLifeMs
+  return committedAtMs - bornAtMs > accessLifeMs / 3
 }

@@ -2,7 +2,7 @@ import type { GrantRecord } from '@evergrant/core'
 import type { SimProcess } from '../fleet/sim-process.js'
 import type { ServerToken } from '../server/token-family.js'
 import { short } from './judge-sends.js'
-import { type LossCause, type Presentation, refreshTokenIn } from './ledger.js'
+import { type DeliveredArm, type LossCause, type Presentation, refreshTokenIn } from './ledger.js'
 import type { Bench } from './oracle.js'
 import { whyOutOfReach } from './why-lost.js'
 
@@ -66,7 +66,10 @@ export function judgeReuse(bench: Bench, { request, token, arm }: Presentation):
   )
   const overtaken = spending.some((each) => each.request.sentAtMs > request.sentAtMs)
   const atMs = arm?.armedAtMs ?? request.sentAtMs
-  const cause = overtaken ? 'overtaken' : causeFor(bench, request.process, token.successors, atMs)
+  let cause: LossCause | undefined
+  if (overtaken) cause = 'overtaken'
+  else if (spending.some((earlier) => isForgotten(bench, earlier, arm, atMs))) cause = 'forgotten'
+  else cause = causeFor(bench, request.process, token.successors, atMs)
   if (!cause) {
     bench.violated(
       'P1 spent-once',
@@ -78,6 +81,19 @@ export function judgeReuse(bench: Bench, { request, token, arm }: Presentation):
   bench.tell(() => `${grant} was revoked by its server: ${cause}`)
   ledger.revoked.set(token.family.name, cause)
   ledger.losses.push({ grant, chain: arm?.record.chain ?? '', cause, atMs: time.nowMs })
+}
+
+/** The store no longer shows an attempt that it had answered: no look could find it. */
+function isForgotten(
+  { ledger }: Bench,
+  { arm: earlier, token }: Presentation,
+  arm: DeliveredArm | undefined,
+  atMs: number,
+): boolean {
+  const forgottenAtMs = ledger.forgotten.get(token.family.grantId)
+  if (!earlier || forgottenAtMs === undefined) return false
+  const isShown = arm?.record.attempts.some(({ id }) => id === earlier.attempt)
+  return !isShown && earlier.armedAtMs <= forgottenAtMs && forgottenAtMs <= atMs
 }
 
 function causeFor(

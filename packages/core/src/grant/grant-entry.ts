@@ -143,13 +143,20 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
     entry.quiet = undefined
     entry.failures = 0
     entry.ended.clear()
-  } else if (record.attempts.length === 0 && entry.failure?.error.reason === 'held') {
-    // What it was held back for has been taken back: it was never sent.
+  } else if (entry.failure?.error.reason === 'held' && !isWorthHolding(record, from.nowMs)) {
     entry.failure = undefined
     entry.quiet = undefined
   }
   prepare(entry)
   return same ? 'same' : 'adopted'
+}
+
+/**
+ * A token whose outcome is unknown is held back while its access token works. What it is held back for may have been
+ * taken back, for it was never sent; and a process that stood still learns only here that the access token is over.
+ */
+function isWorthHolding({ attempts, expiresAtMs }: GrantRecord, nowMs: number): boolean {
+  return attempts.length > 0 && (expiresAtMs === null || expiresAtMs > nowMs)
 }
 
 /** The grant was removed: nothing of it is handed out any more. */

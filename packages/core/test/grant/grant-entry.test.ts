@@ -47,6 +47,16 @@ describe('a token that is held back because it was sent', () => {
     expect(entry.quiet).toBeDefined()
   })
 
+  // A process that stood still believed for an hour that the token worked, and refused every caller (simulation, seed 8715).
+  it('is held no longer when the store says that its access token is over', () => {
+    const entry = heldBack('held')
+    const expiresAtMs = record([lost]).expiresAtMs ?? Number.NaN
+    adopt({ asked: 1 }, entry, record([lost]), { nowMs: expiresAtMs - 1, order: 2 })
+    expect(entry.failure).toBeDefined()
+    adopt({ asked: 2 }, entry, record([lost]), { nowMs: expiresAtMs, order: 3 })
+    expect([entry.failure, entry.quiet]).toEqual([undefined, undefined])
+  })
+
   it('keeps any other pause', () => {
     const entry = heldBack('http_503')
     adopt({ asked: 1 }, entry, record([]), { nowMs: 2, order: 2 })
