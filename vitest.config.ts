@@ -15,6 +15,7 @@ export default defineConfig({
       'chaos',
       'simulation',
       'secrecy',
+      'package-checks',
       'docs-checks',
       'release',
     ],

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ambientTypes } from './ambient-types.js'
 import { runCommand } from './run-command.js'
 import type { Trial } from './trials.js'
 
@@ -46,10 +47,14 @@ export async function installProject(
   }
 }
 
-/** Compiles a TypeScript example as its project's kind of module. Returns what is to be run. */
-async function compiled(folder: string, file: string): Promise<string> {
-  if (!file.endsWith('.ts')) return file
-  const options = {
+/** Where an example that is to be run lies: TypeScript is compiled before. */
+const programOf = (file: string): string => file.replace(/^(.*)\.ts$/, 'out/$1.js')
+
+export const isTypeScript = (trial: Trial): boolean => trial.example().file.endsWith('.ts')
+
+/** Compiles a TypeScript example, strictly, as its project's kind of module. */
+export async function compileProject(folder: string, trial: Trial): Promise<void> {
+  const compilerOptions = {
     module: 'nodenext',
     target: 'es2022',
     strict: true,
@@ -59,13 +64,16 @@ async function compiled(folder: string, file: string): Promise<string> {
     types: ['node'],
     outDir: 'out',
   }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: [file] }))
+  writeFileSync(join(folder, 'ambient.d.ts'), ambientTypes)
+  const files = [trial.example().file, 'ambient.d.ts']
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   await runCommand(join(folder, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: folder })
-  return `out/${file.replace(/\.ts$/, '.js')}`
 }
 
 export async function runProject(folder: string, trial: Trial, node: string): Promise<void> {
-  const example = await compiled(folder, trial.example().file)
-  const args = [join(folder, trial.harness), join(folder, example), trial.kind]
-  await runCommand(node, args, { cwd: folder, timeoutMs: 60_000 })
+  const program = join(folder, programOf(trial.example().file))
+  await runCommand(node, [join(folder, trial.harness), program, trial.kind], {
+    cwd: folder,
+    timeoutMs: 60_000,
+  })
 }

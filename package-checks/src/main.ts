@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { installProject, runProject, writeProject } from './empty-project.js'
+import { checkDeclarations } from './declarations.js'
+import { compileProject, installProject, isTypeScript, runProject, writeProject } from './empty-project.js'
 import { checkFileList } from './file-list.js'
 import { checkManifest } from './manifest.js'
 import { fetchNode } from './node-versions.js'
@@ -66,6 +67,7 @@ for (const each of packages) {
   const here = { cwd: join(root, 'package-checks') }
   await check(`${each.name}: what is in the tarball`, () => checkFileList(each, tarball))
   await check(`${each.name}: what its manifest says`, () => checkManifest(each, tarball))
+  await check(`${each.name}: declarations and maps`, async () => checkDeclarations(each))
   await check(`${each.name}: publint`, () =>
     runCommand('pnpm', ['exec', 'publint', '--strict', tarball], here),
   )
@@ -90,6 +92,8 @@ async function tryOut(trial: Trial): Promise<void> {
     await installProject(folder, trial)
   })
   if (!installed) return
+  if (isTypeScript(trial) && !(await check(`${trial.name}: compiles`, () => compileProject(folder, trial))))
+    return
   for (const [version, node] of nodes) {
     await check(`${trial.name}: its README's example works on Node ${version}`, () =>
       runProject(folder, trial, node),

@@ -32,3 +32,10 @@ export function asCommonJs(code: string): string {
   })
   return `${required.join('\n')}\nmodule.exports = (async () => {\n${body}})()\n`
 }
+
+/** The same for a TypeScript module that is compiled to CommonJS: it cannot await at its top. */
+export function withoutTopLevelAwait(code: string): string {
+  const imports = code.match(/^import [\s\S]*? from '.*'\n/gm) ?? []
+  const body = imports.reduce((rest, each) => rest.replace(each, ''), code)
+  return `${imports.join('')}\nexport const done = (async () => {\n${body}})()\n`
+}

@@ -1,4 +1,10 @@
-import { asCommonJs, ownLines, type Replacements, readmeExample } from './readme-example.js'
+import {
+  asCommonJs,
+  ownLines,
+  type Replacements,
+  readmeExample,
+  withoutTopLevelAwait,
+} from './readme-example.js'
 
 /** An empty project of a stranger, what is installed there, and what is run. */
 export interface Trial {
@@ -26,47 +32,65 @@ function shortExample(readme: string, replacements: Replacements): string {
   return code
 }
 
-function example(readme: string, kind: Trial['kind'], replacements: Replacements): Trial['example'] {
+type Language = 'JavaScript' | 'TypeScript'
+
+function example(
+  readme: string,
+  kind: Trial['kind'],
+  language: Language,
+  replacements: Replacements,
+): Trial['example'] {
   return () => {
     const code = shortExample(readme, replacements)
-    return kind === 'module' ? { file: 'example.mjs', code } : { file: 'example.cjs', code: asCommonJs(code) }
+    const isModule = kind === 'module'
+    if (language === 'TypeScript')
+      return { file: 'example.ts', code: isModule ? code : withoutTopLevelAwait(code) }
+    return isModule ? { file: 'example.mjs', code } : { file: 'example.cjs', code: asCommonJs(code) }
   }
 }
 
-const core = (kind: Trial['kind']): Trial => ({
-  name: `core and SQLite, ${kind}`,
+const compilerOf = (language: Language): Trial['others'] =>
+  language === 'TypeScript' ? { typescript: '5.9.3', '@types/node': '20.19.43' } : {}
+
+const core = (kind: Trial['kind'], language: Language): Trial => ({
+  name: `core and SQLite, ${language}, ${kind}`,
   kind,
   ours: ['@evergrant/core', '@evergrant/store-sqlite'],
-  others: {},
-  example: example('README.md', kind, {
+  others: compilerOf(language),
+  example: example('README.md', kind, language, {
     'passolution({\n': 'passolution({ authorizationServer: process.env.AS, api: process.env.API,\n',
     "'https://api.passolution.eu": "process.env.API + '",
   }),
   harness: 'run-once.mjs',
 })
 
-const axios = (kind: Trial['kind'], version: string): Trial => ({
-  name: `Axios ${version}, ${kind}`,
+const axios = (kind: Trial['kind'], language: Language, version: string): Trial => ({
+  name: `Axios ${version}, ${language}, ${kind}`,
   kind,
   ours: ['@evergrant/core', '@evergrant/axios-interceptor'],
-  others: { axios: version },
-  example: example('packages/axios-interceptor/README.md', kind, {
+  others: { axios: version, ...compilerOf(language) },
+  example: example('packages/axios-interceptor/README.md', kind, language, {
     ...emulated,
     "'https://api.passolution.eu'": 'process.env.API',
   }),
   harness: 'run-once.mjs',
 })
 
-const express = (kind: Trial['kind'], version: string): Trial => ({
-  name: `Express ${version}, ${kind}`,
+const express = (kind: Trial['kind'], language: Language, version: string): Trial => ({
+  name: `Express ${version}, ${language}, ${kind}`,
   kind,
   ours: ['@evergrant/core', '@evergrant/express', '@evergrant/store-sqlite'],
-  others: { express: version },
-  example: example('packages/express/README.md', kind, {
+  others: {
+    express: version,
+    ...compilerOf(language),
+    ...(language === 'TypeScript' && { '@types/express': EXPRESS_TYPES[version] ?? '' }),
+  },
+  example: example('packages/express/README.md', kind, language, {
     ...emulated,
     "'https://api.passolution.eu": "process.env.API + '",
     "'https://app.example.com": "process.env.SITE + '",
     'listen(3000)': 'listen(process.env.PORT)',
+    ...(language === 'TypeScript' && { '(req) => userOf': "(req: import('express').Request) => userOf" }),
   }),
   harness: 'express.mjs',
 })
@@ -95,15 +119,23 @@ const nest = (kind: Trial['kind'], version: string): Trial => ({
 
 /** The oldest that a package says it works with, and the newest that it is tested with. */
 const VERSIONS = { axios: ['1.0.0', '1.21.1'], express: ['4.22.3', '5.3.0'], nest: ['11.2.10', '12.5.1'] }
+const EXPRESS_TYPES: Readonly<Record<string, string>> = { '4.22.3': '4.17.25', '5.3.0': '5.0.6' }
+
+/** Axios has types for CommonJS since 1.2.0 only. */
+const isTyped = ({ name }: Trial): boolean => name !== 'Axios 1.0.0, TypeScript, commonjs'
 
 export function trials(): readonly Trial[] {
-  const each = (made: (kind: Trial['kind'], version: string) => Trial, all: readonly string[]): Trial[] =>
-    all.flatMap((version) => [made('module', version), made('commonjs', version)])
+  const kinds = ['module', 'commonjs'] as const
+  const languages = ['TypeScript', 'JavaScript'] as const
+  const all = languages.flatMap((language) =>
+    kinds.flatMap((kind) => [
+      core(kind, language),
+      ...VERSIONS.axios.map((version) => axios(kind, language, version)),
+      ...VERSIONS.express.map((version) => express(kind, language, version)),
+    ]),
+  )
   return [
-    core('module'),
-    core('commonjs'),
-    ...each(axios, VERSIONS.axios),
-    ...each(express, VERSIONS.express),
-    ...each(nest, VERSIONS.nest),
+    ...all.filter(isTyped),
+    ...kinds.flatMap((kind) => VERSIONS.nest.map((version) => nest(kind, version))),
   ]
 }

@@ -2,10 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from './run-command.js'
 
-/** How consumers have TypeScript find modules. */
+/** How consumers have TypeScript find modules. (A CommonJS module under `node16` may not require an ESM one.) */
 const CONSUMERS = {
+  'ESM, node16': { type: 'module', options: { module: 'node16' } },
   'ESM, nodenext': { type: 'module', options: { module: 'nodenext' } },
   'ESM, bundler': { type: 'module', options: { module: 'esnext', moduleResolution: 'bundler' } },
+  'CommonJS, node20': { type: 'commonjs', options: { module: 'node20' } },
   'CommonJS, nodenext': { type: 'commonjs', options: { module: 'nodenext' } },
 } as const
 

@@ -1,7 +1,6 @@
 /** The example of the Express adapter: connects, calls through the middleware and through the proxy. */
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
+import { runExample } from './load.mjs'
 import { connect, freePort, startWorld, visit } from './world.mjs'
 
 const world = await startWorld()
@@ -9,9 +8,7 @@ process.env.PORT = String(await freePort())
 process.env.SITE = `http://127.0.0.1:${process.env.PORT}`
 const site = process.env.SITE
 globalThis.userOf = () => ({ accountId: 'agency-42' })
-const example = process.argv[2]
-if (example.endsWith('.cjs')) await createRequire(import.meta.url)(example)
-else await import(pathToFileURL(example).href)
+await runExample(process.argv[2], process.argv[3])
 
 assert.equal((await visit(`${site}/report`)).status, 401)
 await connect(site, '/settings')

@@ -3,7 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { installProject, runProject, writeProject } from '@evergrant/package-checks/empty-project'
+import {
+  compileProject,
+  installProject,
+  isTypeScript,
+  runProject,
+  writeProject,
+} from '@evergrant/package-checks/empty-project'
 import { publishedPackages, root } from '@evergrant/package-checks/published-packages'
 import { trials } from '@evergrant/package-checks/trials'
 import { changesets } from '../changesets.js'
@@ -97,6 +103,7 @@ async function tryOut(registry: URL, versions: Readonly<Record<string, string>>)
       if (!from.startsWith(registry.href)) throw new Error(`${name} came from ${from}`)
     }
     begin(`${trial.name}: a refreshed call`)
+    if (isTypeScript(trial)) await compileProject(folder, trial)
     await runProject(folder, trial, process.execPath)
   }
 }

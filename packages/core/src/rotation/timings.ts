@@ -20,6 +20,7 @@ export interface Timings {
   readonly minRotationIntervalMs: number
 }
 
+/** What a token manager takes where its option `timings` says nothing; all in milliseconds. Frozen. */
 export const defaultTimings: Timings = Object.freeze({
   leaseMs: 10_000,
   requestTimeoutMs: 15_000,

@@ -26,6 +26,7 @@ export interface BudgetBucket {
   readonly blockedUntilMs: number
 }
 
+/** What a store that has no bucket yet begins with: nobody has sent, nobody waits, nothing is blocked. */
 export const emptyBucket: BudgetBucket = { slots: [], demands: [], blockedUntilMs: 0 }
 
 /** @see {@link TokenStore.takeBudget} */
