@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { PublishedPackage } from './published-packages.js'
 
-/** What an editor shows: every exported function, class and constant has its comment; every map leads to a source. */
+/** What an editor shows: everything exported has its comment; every map leads to a source. */
 export function checkDeclarations({ folder, manifest }: PublishedPackage): void {
   const entries = Object.values(manifest.exports as Record<string, string | { readonly types?: string }>)
   const typed = entries.flatMap((entry) => (typeof entry === 'object' && entry.types) || [])
@@ -35,7 +35,7 @@ function undocumented(file: string, names?: ReadonlySet<string>): readonly strin
     const next = join(dirname(file), from.replace(/\.(c?)js$/, '.d.$1ts'))
     problems.push(...undocumented(next, wanted && new Set(wanted)))
   }
-  const declared = /(\*\/\n)?^export (?:declare )?(?:abstract )?(?:class|const|function) (\w+)/gm
+  const declared = /(\*\/\n)?^export (?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/gm
   const seen = new Set<string>()
   for (const [, comment, name = ''] of text.matchAll(declared)) {
     // The comment of the first overload is for all.

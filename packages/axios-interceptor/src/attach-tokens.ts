@@ -4,6 +4,7 @@ import type { AdapterConfig, AxiosLike, RequestConfigLike, ResponseLike } from '
 import { bareAxios, originOf } from './bare-axios.js'
 import { rememberTargets, type Target } from './target.js'
 
+/** What {@link attachTokens} takes. */
 export interface AttachTokensOptions<C extends RequestConfigLike = RequestConfigLike> {
   /** Hands out the tokens. Not closed by `detach`. */
   readonly tokens: TokenManager

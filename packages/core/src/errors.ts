@@ -22,6 +22,7 @@ export type EvergrantErrorCode =
   | 'CLOSED'
   | 'UNEXPECTED'
 
+/** What an {@link EvergrantError} tells besides its code; never a secret. */
 export interface EvergrantErrorDetails {
   /** `provider.id` of the manager that says so. Absent in errors of stores. */
   readonly provider?: string | undefined

@@ -3,6 +3,7 @@ import type { ErrorRequestHandler } from 'express'
 import { isDisconnect } from './grant/client-disconnect.js'
 import { answerProblem, type ConnectUrl, checkConnectUrl } from './problem-response.js'
 
+/** What {@link evergrantErrors} takes. */
 export interface EvergrantErrorsOptions {
   /** Where a user connects (again), named in answers with status 401 as `connect`. */
   readonly connectUrl?: ConnectUrl | undefined

@@ -2,6 +2,7 @@ import type { TokenManager } from '@evergrant/core'
 import type { FactoryProvider, InjectionToken } from '@nestjs/common'
 import { getTokenManagerToken, optionError } from './evergrant.tokens.js'
 
+/** What `provideGrantClient` takes. */
 export interface GrantClientOptions<T> {
   /** The token under which the client is injected. */
   readonly provide: InjectionToken<T>

@@ -7,6 +7,7 @@ import { connectPage } from './connect-page.js'
 /** Every end of a flow but the good one. */
 export type ConnectFailure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
 
+/** How {@link connectAnswer} answers: who asks, and where the browser goes afterwards. */
 export interface ConnectAnswerOptions {
   /** A page for people, or problem details for programs. */
   readonly as: 'page' | 'problem'

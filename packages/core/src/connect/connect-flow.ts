@@ -9,6 +9,7 @@ import { safeReturnTo } from './return-to.js'
 import { createFlowSeal, type SealedFlow } from './sealed-flow.js'
 import { createUsedFlows } from './used-flows.js'
 
+/** What {@link createConnectFlow} takes. */
 export interface ConnectFlowOptions {
   readonly tokens: TokenManager
   /** Where the provider sends users back: absolute, registered there. Plain http for loopback only. */
@@ -32,6 +33,7 @@ export interface ConnectFlowOptions {
   readonly clock?: Clock | undefined
 }
 
+/** Who connects, and where the browser is to come back to. */
 export interface BeginConnectOptions {
   /** The grant that the authorization will be stored as. From the session, never from the request's own words. */
   readonly grantId: string
@@ -47,6 +49,7 @@ export interface BegunConnect {
   readonly setCookies: readonly string[]
 }
 
+/** What the browser brought back from the provider. */
 export interface CompleteConnectOptions extends WaitOptions {
   /** The URL of the callback, its path and query, or its query parameters. */
   readonly callback: URL | URLSearchParams | string

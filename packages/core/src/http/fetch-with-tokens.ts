@@ -4,6 +4,7 @@ import { EvergrantError } from '../errors.js'
 import type { TokenManager, WaitOptions } from '../manager/token-manager.js'
 import { scrubError } from './scrub-error.js'
 
+/** What {@link fetchWithTokens} takes. */
 export interface FetchWithTokensOptions {
   readonly tokens: TokenManager
   /** Whose token: one grant, or chosen for each request. */

@@ -7,6 +7,7 @@ import { tryStore } from './ask-store.js'
 import type { ManagerContext } from './context.js'
 import { type ClientCredentialsGrants, loadGrant } from './load-grant.js'
 
+/** What `start()` takes. */
 export interface KeepAliveOptions {
   /**
    * How often the store is asked for grants that are due, milliseconds: one index read. Must be a small part of

@@ -14,6 +14,7 @@ import type { ManagerContext } from './context.js'
 import { forgettableCredentials } from './forgettable-credentials.js'
 import type { ClientCredentialsGrants } from './load-grant.js'
 
+/** What {@link createTokenManager} takes. */
 export interface TokenManagerOptions {
   /** Facts of the authorization server: `passolution({…})`, `oauth2Provider({…})`. */
   readonly provider: ProviderFacts

@@ -10,6 +10,7 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined
 }
 
+/** Which token a caller wants, and how long it waits for it. */
 export interface GetAccessTokenOptions extends WaitOptions {
   /**
    * The least validity the token must have when it is handed out, milliseconds.
@@ -37,6 +38,7 @@ export type TokenReply = {
   readonly id_token?: string | undefined
 }
 
+/** How a token reply is stored. */
 export interface SaveGrantOptions {
   /** When the reply was received, epoch milliseconds: what `expires_in` counts from. @defaultValue now */
   readonly receivedAtMs?: number | undefined
@@ -60,6 +62,7 @@ export interface GrantStatus {
   readonly committedAtMs: number
 }
 
+/** Which grants `list()` gives, a page at a time. */
 export interface ListOptions {
   readonly state?: 'live' | 'dead' | undefined
   /** Continue after this grant: `next` of the page before. */
@@ -68,12 +71,14 @@ export interface ListOptions {
   readonly limit?: number | undefined
 }
 
+/** One page of `list()`. */
 export interface GrantPage {
   readonly grants: readonly GrantStatus[]
   /** Pass it as `after` for the next page; absent: this was the last. */
   readonly next?: string
 }
 
+/** What goes into the authorization request (RFC 6749 section 4.1.1). */
 export interface AuthorizationUrlOptions {
   /** Where the provider sends the user back; must be registered there. */
   readonly redirectUri: string
@@ -94,6 +99,7 @@ export interface AuthorizationRequest {
   readonly codeVerifier: string
 }
 
+/** What the browser brought back, and what was kept since it left (RFC 6749 section 4.1.3, RFC 7636). */
 export interface ExchangeCodeOptions extends WaitOptions {
   /** The URL, or its query parameters, at which the user came back. */
   readonly callback: URL | URLSearchParams | string
@@ -103,6 +109,7 @@ export interface ExchangeCodeOptions extends WaitOptions {
   readonly redirectUri: string
 }
 
+/** What became of a revocation: the grant is removed here in any case. */
 export interface RevokeResult {
   /** Whether there was such a grant. */
   readonly removed: boolean

@@ -2,6 +2,7 @@ import { type ClientAuth, ClientSecretBasic, ClientSecretPost, None } from 'oaut
 import { checkEndpoint, checkId, checkNumber, optionError } from '../check-options.js'
 import type { BudgetFacts, ProviderFacts, RefusalShape } from './provider.js'
 
+/** Facts of a provider, as its documentation states them. */
 export interface OAuth2ProviderOptions {
   /** Names the provider in the store. Choose it once: it is part of every grant's key. */
   readonly id: string

@@ -1,6 +1,7 @@
 import { oauth2Provider } from './oauth2-provider.js'
 import type { ProviderFacts } from './provider.js'
 
+/** What {@link passolution} takes. */
 export interface PassolutionOptions {
   readonly clientId: string
   readonly clientSecret: string

@@ -2,6 +2,7 @@ import { checkNumber } from '../check-options.js'
 import { RENEW_FROM } from '../token-endpoint/successor.js'
 import { RESERVED_SHARE } from './budget.js'
 
+/** How many grants, how long their tokens live, and what the provider allows. */
 export interface RenewalPlanInput {
   /** How many grants are to be kept alive. */
   readonly grants: number
@@ -11,6 +12,7 @@ export interface RenewalPlanInput {
   readonly budget: { readonly limit: number; readonly windowMs: number }
 }
 
+/** Whether a budget can keep that many grants alive, and how much of it that takes. */
 export interface RenewalPlan {
   /** Whether keep-alive can renew all of them in time. */
   readonly sufficient: boolean

@@ -5,6 +5,7 @@ import { importSealingKey, type KeyMaterial, readKeyMaterial } from './key-mater
 import { type KeyFunction, keyFromService } from './key-service.js'
 import { isKid } from './seal-errors.js'
 
+/** A key that secrets are sealed with, and its name in what it has sealed. */
 export interface SealingKey {
   /** Name of the key, written into every record that it seals: 1–64 of `A–Z a–z 0–9 _ . : -`. Never use one twice. */
   readonly kid: string
@@ -12,6 +13,7 @@ export interface SealingKey {
   readonly key: KeyMaterial | KeyFunction
 }
 
+/** What {@link keyring} takes. */
 export interface KeyringOptions {
   /** `kid` of the key that seals from now on. */
   readonly current: string

@@ -6,6 +6,7 @@ import { isSealed, kidOf } from './seal.js'
 import { isKid, keyInUse } from './seal-errors.js'
 import { type WalkOptions, walk } from './walk.js'
 
+/** Which keys the records of a store need. */
 export interface KeysInUse {
   /** How many records each key sealed, by `kid`; also keys that the keyring lacks. */
   readonly records: ReadonlyMap<string, number>

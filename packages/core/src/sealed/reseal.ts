@@ -5,8 +5,10 @@ import type { Keyring } from './keyring.js'
 import { isSealed, kidOf, seal } from './seal.js'
 import { type WalkOptions, walk } from './walk.js'
 
+/** Which records `reseal()` looks at, and at what pace. */
 export type ResealOptions = WalkOptions
 
+/** What `reseal()` came to. */
 export interface ResealResult {
   /** Records looked at. */
   readonly done: number

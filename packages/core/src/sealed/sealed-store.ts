@@ -8,6 +8,7 @@ import { currentKey, isSealed, open, seal } from './seal.js'
 import { unsealedRecord } from './seal-errors.js'
 import type { WalkOptions } from './walk.js'
 
+/** What {@link sealed} takes besides store and keyring. */
 export interface SealOptions {
   /**
    * What to do with a record that was stored before the store was sealed. `refuse`: `STORE_UNUSABLE` with reason

@@ -17,6 +17,7 @@ export interface WalkOptions {
   readonly onProgress?: ((progress: WalkProgress) => void) | undefined
 }
 
+/** How far a walk over all records is. */
 export interface WalkProgress {
   /** Records looked at. */
   readonly done: number

@@ -22,6 +22,7 @@ export interface EscrowedStore extends TokenStore {
   recover(): Promise<number>
 }
 
+/** What {@link escrowed} takes besides the two stores. */
 export interface EscrowOptions {
   /** How long the remote store waits for the local one, milliseconds; far below `settleMs`. @defaultValue 200 */
   readonly waitMs?: number

@@ -11,6 +11,7 @@ import {
 } from './grant-steps.js'
 import type { GrantKey, GrantSummary, StoreWatcher, TokenStore } from './token-store.js'
 
+/** What {@link memoryStore} takes. */
 export interface MemoryStoreOptions {
   /** The store's clock, epoch milliseconds. @defaultValue `Date.now` */
   readonly now?: () => number

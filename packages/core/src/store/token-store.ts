@@ -79,6 +79,7 @@ export type Superseded =
 /** How an attempt ended, for the next holder: `not-sent` for certain, `lost` (unknown), `refused`. */
 export type ReleaseOutcome = 'not-sent' | 'lost' | 'refused'
 
+/** Asks for the lease of exactly this link, or extends it. */
 export interface AcquireRequest extends GrantLink {
   /** The caller's random id of this attempt. Repeating a call with the same id extends the lease. */
   readonly attempt: string
@@ -87,11 +88,13 @@ export interface AcquireRequest extends GrantLink {
   readonly maxHoldMs: number
 }
 
+/** The lease with the record; or another attempt has it; or the store holds something else. */
 export type AcquireAnswer =
   | { readonly status: 'acquired'; readonly untilMs: number; readonly record: GrantRecord }
   | { readonly status: 'busy'; readonly untilMs: number }
   | Superseded
 
+/** Asks to write the attempt down, just before the bytes leave. */
 export interface ArmRequest extends GrantLink {
   readonly attempt: string
   /** How long the lease lasts from this step on: the reply is read within it. */
@@ -100,26 +103,32 @@ export interface ArmRequest extends GrantLink {
   readonly maxSends: number
 }
 
+/** `armed` alone lets the bytes go. `exhausted`: the token was sent often enough. */
 export type ArmAnswer =
   | { readonly status: 'armed'; readonly untilMs: number }
   | { readonly status: 'not-holder' }
   | { readonly status: 'exhausted' }
   | Superseded
 
+/** Brings the successor of this link. */
 export interface CommitRequest extends GrantLink {
   readonly attempt: string
   readonly next: TokenPair
 }
 
+/** The successor is stored; or the store holds something else. */
 export type CommitAnswer = { readonly status: 'committed'; readonly record: GrantRecord } | Superseded
 
+/** Says that the provider refused the refresh token of this link. */
 export interface FailRequest extends GrantLink {
   readonly attempt: string
   readonly reason: string
 }
 
+/** `not-holder`: somebody else has the lease by now, and the mark was not set. */
 export type FailAnswer = { readonly status: 'failed' | 'not-holder' } | Superseded
 
+/** Brings a new authorization. */
 export interface SaveRequest extends GrantKey, TokenPair {
   /** Made by core, so repeating a save whose answer was lost is harmless. */
   readonly chain: string
@@ -131,13 +140,16 @@ export interface SaveRequest extends GrantKey, TokenPair {
   readonly expectedChain?: string | null
 }
 
+/** It is stored; or another authorization came meanwhile. */
 export type SaveAnswer = { readonly status: 'saved'; readonly record: GrantRecord } | Superseded
 
+/** Asks to remove a grant. */
 export interface RemoveRequest extends GrantKey {
   /** Nothing is removed when another chain is stored by now. Absent: whatever is stored is removed. */
   readonly expectedChain?: string
 }
 
+/** Asks for a slot of the request budget. */
 export interface TakeBudgetRequest {
   readonly bucket: string
   /** The caller's random id of the slot. Repeating it gives an unused slot back in exchange for a new one. */
@@ -156,6 +168,7 @@ export interface TakeBudgetRequest {
   readonly waiting: number
 }
 
+/** A slot and until when it may be used; or when to ask again. */
 export type TakeBudgetAnswer = {
   /** Callers known to wait for a slot in the whole fleet, the asking one not counted. */
   readonly waiting: number
@@ -164,6 +177,7 @@ export type TakeBudgetAnswer = {
   | { readonly status: 'wait'; readonly untilMs: number }
 )
 
+/** Hears what any process changes. */
 export interface StoreWatcher {
   /**
    * This link is what the store holds now, or its lease became free. Says only *what* changed: generation 0 of

@@ -16,6 +16,7 @@ import { disconnectSignal, isDisconnect } from '../grant/client-disconnect.js'
 import { checkGrantId, type GrantIdOption, grantIdOf } from '../grant/grant-of-request.js'
 import { sendAnswer, sendProblem } from '../problem-response.js'
 
+/** What {@link connectRoutes} takes. */
 export interface ConnectRoutesOptions extends ConnectFlowOptions {
   /**
    * Whose grant is connected: from the user's session. Asked again at the callback, where another grant than at

@@ -13,6 +13,7 @@ declare global {
   }
 }
 
+/** What {@link grants} takes. */
 export interface GrantsOptions {
   readonly tokens: TokenManager
   /** Looked up when the grant is first used, at most once a request. */

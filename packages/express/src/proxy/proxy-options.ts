@@ -6,6 +6,7 @@ import { type ConnectUrl, checkConnectUrl } from '../problem-response.js'
 import { ownAgent } from './own-agent.js'
 import { createTarget, type Target } from './target.js'
 
+/** What {@link tokenProxy} takes. */
 export interface TokenProxyOptions {
   readonly tokens: TokenManager
   readonly grantId: GrantIdOption

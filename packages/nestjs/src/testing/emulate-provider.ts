@@ -12,6 +12,7 @@ export interface OverridableModule {
   overrideProvider(token: string): { useValue(value: OwnTokenManagerOptions): unknown }
 }
 
+/** What the emulated provider of a test is told. */
 export interface EmulatedProviderOptions {
   /** Which manager is moved to the emulated provider. @defaultValue `'default'` */
   readonly name?: string | undefined
