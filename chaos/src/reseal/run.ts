@@ -37,6 +37,8 @@ export interface ResealRun {
   readonly doubleSpends: number
   readonly familiesRevoked: number
   readonly grantsLost: number
+  /** Replies that nobody read in time: the machine stood still. Their grants are kept, and held back. */
+  readonly outcomesUnknown: number
   readonly unreadable: number
   /** Why the old key could not be retired before, and that it could after. */
   readonly retirableBefore: boolean
@@ -104,6 +106,7 @@ export async function run({ store: kind, grants, net, say }: ResealRunOptions): 
       doubleSpends: server.ledger.doubleSpends().length,
       familiesRevoked: server.ledger.familiesRevoked().length,
       grantsLost: found.lost.length,
+      outcomesUnknown: found.unknown.length,
       unreadable: change.unreadable + found.unreadable,
       retirableBefore,
       retirableAfter: await isRetirable(host.address, keys),
