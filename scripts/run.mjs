@@ -58,6 +58,10 @@ const TASKS = {
     ['turbo', 'run', 'build', '--force', '--output-logs=errors-only'],
     ['node', '--import=tsx', 'release/src/dry-run/main.ts'],
   ],
+  // Of the docstrings, into api-reference/.
+  'docs:api': [
+    ['node', 'docs-checks/node_modules/typedoc/bin/typedoc', '--options', 'docs-checks/typedoc.json'],
+  ],
   build: [['turbo', 'run', 'build', '--output-logs=errors-only']],
   check: [
     ['biome', ci ? 'ci' : 'check', '.'],

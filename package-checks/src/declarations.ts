@@ -35,7 +35,8 @@ function undocumented(file: string, names?: ReadonlySet<string>): readonly strin
     const next = join(dirname(file), from.replace(/\.(c?)js$/, '.d.$1ts'))
     problems.push(...undocumented(next, wanted && new Set(wanted)))
   }
-  const declared = /(\*\/\n)?^export (?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/gm
+  const declared =
+    /(\*\/\n)?^export (?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/gm
   const seen = new Set<string>()
   for (const [, comment, name = ''] of text.matchAll(declared)) {
     // The comment of the first overload is for all.
