@@ -2,8 +2,10 @@
  * The counterexamples of the model-checked protocol (docs/rotation.md), each forced by gates. Without the chain,
  * arm, settle or the lease of fail, each of these ends in a lost grant.
  */
-import { afterEach, describe, expect, it } from 'vitest'
-import { type Member, type SmallFleet, startFleet } from './small-fleet.js'
+import { createTokenManager } from '@evergrant/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { gatedStore } from './gated-store.js'
+import { type Member, type SmallFleet, shortTimings, startFleet } from './small-fleet.js'
 
 let fleet: SmallFleet
 
@@ -146,5 +148,36 @@ describe('counterexamples', () => {
     expect((await refused).generation).toBe(2)
     expect(await stored()).toMatchObject({ generation: 2, state: 'live' })
     expect(b.events.some(({ type }) => type === 'grant.reauthorization_required')).toBe(false)
+  })
+
+  // Found by the simulation (seed 70475): arm was answered, for the lease was there, and the token was sent twice.
+  it('C12: a late question that gets the lease once more arms nothing after another has sent', async () => {
+    fleet = await startFleet(revoking)
+    const [, b] = await twoMembers()
+    // Its clocks do not show that it stands still: a paused virtual machine.
+    const own = gatedStore(fleet.store)
+    const acquire = vi.spyOn(fleet.store, 'acquire')
+    const paused = createTokenManager({ provider: fleet.facts, store: own, timings: shortTimings })
+    try {
+      await paused.getAccessToken('g')
+      const arm = own.hold('arm', 'before')
+      const rotated = paused.getAccessToken('g', { forceRefresh: true })
+      await arm.arrived
+      fleet.clock.jump(5_000)
+      const commit = b.store.hold('commit', 'before', 'every')
+      const others = force(b)
+      await commit.arrived
+      fleet.clock.jump(5_000)
+      const [late] = acquire.mock.calls[0] ?? []
+      if (!late) throw new Error('the lease was never asked for')
+      expect(await fleet.store.acquire(late)).toMatchObject({ status: 'acquired' })
+      arm.open()
+      commit.open()
+      const [ours, theirs] = await Promise.all([rotated, others])
+      expect([ours.generation, theirs.generation]).toEqual([2, 2])
+      expectOneSpend()
+    } finally {
+      await paused.close()
+    }
   })
 })

@@ -9,7 +9,7 @@ const COOL_DOWN_MS = 60_000
 const LONGEST_COOL_DOWN_MS = 3_600_000
 
 export type ReplayDecision =
-  | { readonly kind: 'send'; readonly maxSends: number }
+  | { readonly kind: 'send' }
   /** The access token still works and sending again could kill it: not before it is needed. */
   | { readonly kind: 'hold' }
   /** Sent too often without an answer. */
@@ -40,10 +40,10 @@ export function decideReplay(situation: ReplaySituation): ReplayDecision {
     const inInterval = nowMs + situation.requestTimeoutMs < firstArmedAtMs + facts.reuseIntervalMs
     if (!inInterval && situation.tokenWorks) return { kind: 'hold' }
   }
-  if (sends < MAX_SENDS) return { kind: 'send', maxSends: MAX_SENDS }
+  if (sends < MAX_SENDS) return { kind: 'send' }
   // An outage must not outlive the grant: after the fleet's three sends, one more now and then.
   const lastArmedAtMs = Math.max(0, ...attempts.map((attempt) => attempt.armedAtMs))
   const coolDownMs = Math.min(COOL_DOWN_MS * 2 ** Math.min(sends - MAX_SENDS, 20), LONGEST_COOL_DOWN_MS)
   const forMs = lastArmedAtMs + coolDownMs - nowMs
-  return forMs > 0 ? { kind: 'cool-down', forMs } : { kind: 'send', maxSends: sends + 1 }
+  return forMs > 0 ? { kind: 'cool-down', forMs } : { kind: 'send' }
 }

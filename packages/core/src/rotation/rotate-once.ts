@@ -111,10 +111,8 @@ async function rotateHeld(
       const afterMs = replay.kind === 'hold' ? validityLeftMs(known, nowMs) : replay.forMs
       return outcomeUnknown(entry, replay.kind === 'hold' ? 'held' : 'cooling_down', afterMs, true)
     }
-    return send(ctx, entry, rotation, hold, known, replay.maxSends)
   }
-  // A client-credentials request spends nothing: it may be repeated at will.
-  return send(ctx, entry, rotation, hold, known, Number.MAX_SAFE_INTEGER)
+  return send(ctx, entry, rotation, hold, known)
 }
 
 async function send(
@@ -123,7 +121,6 @@ async function send(
   rotation: Rotation,
   hold: Hold,
   known: KnownGrant,
-  maxSends: number,
 ): Promise<RotationStep> {
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) {
@@ -132,7 +129,7 @@ async function send(
   }
   let result: Awaited<ReturnType<typeof sendArmed>>
   try {
-    result = await sendArmed(ctx, entry, rotation, hold, known, maxSends)
+    result = await sendArmed(ctx, entry, rotation, hold, known)
   } catch (error) {
     // Before the connection: a client authentication that threw, say.
     await release(ctx, entry, hold, 'not-sent')
@@ -173,18 +170,12 @@ async function stopped(
     case 'store':
       return storeAway(ctx, entry, stop.error)
     case 'not-holder':
+    case 'overtaken':
       return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
     case 'late': {
       const afterMs = backoffMs('notSent', entry.failures + 1, ctx.chance)
       return failed('PROVIDER_UNAVAILABLE', LATE, entry, { reason: 'late', afterMs })
     }
-    case 'exhausted':
-      return outcomeUnknown(
-        entry,
-        'sent_too_often',
-        backoffMs('trouble', entry.failures + 1, ctx.chance),
-        true,
-      )
     case 'budget':
       return { kind: 'crowded', forMs: stop.forMs }
     case 'closing':

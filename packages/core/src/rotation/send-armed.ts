@@ -16,8 +16,8 @@ export type Stopped = { readonly kind: 'stopped' } & (
   | { readonly why: 'superseded'; readonly record: GrantRecord; readonly from: Origin }
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
-  /** Lease or slot ran out before the bytes could leave. */
-  | { readonly why: 'missing' | 'not-holder' | 'exhausted' | 'late' | 'closing' }
+  /** `late`: lease or slot ran out before the bytes could leave. `overtaken`: others have sent since we looked. */
+  | { readonly why: 'missing' | 'not-holder' | 'overtaken' | 'late' | 'closing' }
 )
 
 /** A reply, and when (store clock) its request had not left yet. */
@@ -37,7 +37,6 @@ export async function sendArmed(
   rotation: Rotation,
   hold: Hold,
   known: KnownGrant,
-  maxSends: number,
 ): Promise<Stopped | Exclude<SendResult, { kind: 'reply' }> | ArmedReply> {
   const { facts, clock } = ctx
   const { link, attempt, timings } = hold
@@ -50,6 +49,9 @@ export async function sendArmed(
   let slot = await takeSlot(ctx, entry, rotation, hold)
   if (slot.kind !== 'granted') return slot
 
+  // A late question of ours may have got us the lease once more after another had sent: that one was not judged, nor
+  // waited for (C12). A client-credentials request spends nothing: it may be repeated at will.
+  const maxSends = isUser ? known.record.sends + 1 : Number.MAX_SAFE_INTEGER
   let stop: Stopped | undefined
 
   async function release(ended: () => boolean): Promise<boolean> {
@@ -75,6 +77,7 @@ export async function sendArmed(
         from: { nowMs: answer.nowMs, order },
       }
     }
+    if (answer.status === 'exhausted') return { kind: 'stopped', why: 'overtaken' }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.lease = lease
