@@ -75,6 +75,7 @@ describe.each(versions)('through %s', (_, express) => {
   it.each([
     ['text/html', 'text/html; charset=utf-8'],
     ['application/json', 'application/problem+json'],
+    ['*/*', 'application/problem+json'],
   ])('says what went wrong, to who accepts %s', async (accept, type) => {
     const here = await site()
     const browser = createBrowser(accept)

@@ -114,4 +114,6 @@ function answerFailure(what: ConnectFailure | EvergrantError, req: Request, res:
   sendAnswer(res, connectAnswer(what, { as, beginPath: `${req.baseUrl}/` }))
 }
 
-const isForPrograms = (req: Request): boolean => req.accepts(['html', 'json']) === 'json'
+/** Browsers name `text/html`; what says that it takes anything is a program. */
+const isForPrograms = (req: Request): boolean =>
+  !/\btext\/html\b/i.test(req.headers.accept ?? '') || req.accepts(['html', 'json']) === 'json'
