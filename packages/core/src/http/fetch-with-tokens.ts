@@ -51,19 +51,20 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const method = init?.method ?? request?.method ?? 'GET'
     const signal = init?.signal ?? request?.signal
     const wait = { signal, timeoutMs }
-    const token = await tokens.getAccessToken(await grantOf(grantId, url, method), wait)
+    // Here and below: no wait where there is nothing to wait for, as each costs every request time.
+    const id = typeof grantId === 'string' ? grantId : await grantId({ url, method })
+    const token = await tokens.getAccessToken(id, wait)
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is sent first, the original kept for the replay.
     const copy = request?.body && init?.body === undefined ? request.clone() : undefined
     try {
       const first = await sendWith(copy ?? input, init, headers, token)
-      const next = await replacementAfter(first, url, token, wait)
+      const next = first.status === 401 ? await replacementAfter(first, url, token, wait) : undefined
       if (!next) return first
       await first.body?.cancel()
       if (!canReplay) {
         const message = 'The API refused the token, and the body was a stream that can be sent only once'
-        const { provider, grantId: id } = token
-        throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider, grantId: id })
+        throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider: token.provider, grantId: id })
       }
       return await sendWith(input, init, headers, next)
     } finally {
@@ -73,7 +74,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     }
   }
 
-  /** The token to send it with once more; `undefined`: the answer stands. */
+  /** The token to send it with once more; `undefined`: the 401 stands. */
   async function replacementAfter(
     answer: Response,
     { origin }: URL,
@@ -82,7 +83,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   ): Promise<AccessToken | undefined> {
     // A redirect to another origin went without the token: a 401 from there says nothing about it.
     const strayed = answer.redirected && new URL(answer.url).origin !== origin
-    if (answer.status !== 401 || strayed) return undefined
+    if (strayed) return undefined
     try {
       return await tokens.reportRejected(token, wait)
     } catch (error) {
@@ -104,14 +105,6 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
       throw scrubError(error, token)
     }
   }
-}
-
-function grantOf(
-  grantId: FetchWithTokensOptions['grantId'],
-  url: URL,
-  method: string,
-): string | Promise<string> {
-  return typeof grantId === 'string' ? grantId : grantId({ url, method })
 }
 
 /** What `fetch` reads without using it up; anything else (streams, iterators) can be sent once. */
