@@ -18,7 +18,7 @@ export type AvoidableCause =
   | 'left-unread'
   /** Killed later than 50 ms after it had read the reply, and nothing was on the disk. */
   | 'late-to-disk'
-  /** A request was overtaken by its own replay (C9). */
+  /** A request of a living process was overtaken by its own replay (C9). */
   | 'overtaken'
   /** The grant was marked dead though the server would have served it. */
   | 'dead-without-reason'
@@ -65,7 +65,11 @@ function causeOf(
   fatal: JudgedPresentation,
   limits: LossLimits,
 ): JudgedLoss['cause'] {
-  if (fatal.presentation.arrivedMs < spending.presentation.arrivedMs) return 'overtaken'
+  if (fatal.presentation.arrivedMs < spending.presentation.arrivedMs) {
+    // Its sender was dead: without the replay the server had spent the token for a reply that nobody reads.
+    const { arm, presentation } = fatal
+    return arm && diedInFlight(history, presentation, arm, limits) ? 'killed-in-flight' : 'overtaken'
+  }
   const { successor } = spending.presentation
   const keptBefore = fatal.arm?.armedMs ?? fatal.presentation.arrivedMs
   const kept = history.knowledge.some(

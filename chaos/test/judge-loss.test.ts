@@ -65,14 +65,15 @@ describe('whose fault a loss was', () => {
     ).toBe('killed-in-flight')
   })
 
-  it('a request was overtaken by its own replay', () => {
+  it('a request was overtaken by its own replay, which its sender did not live to see', () => {
     const story = {
       arms: [arm(1, 10), arm(2, 60)],
       presentations: [spent(11, { decision: 'reuse', successor: null, endedMs: 120 }), spent(61)],
       knowledge: [knows(2, 'stored', 70)],
       kills: [{ worker: 1, atMs: 30 }],
     }
-    expect(causeOf(story)).toBe('overtaken (avoidable)')
+    expect(causeOf(story)).toBe('killed-in-flight')
+    expect(causeOf({ ...story, kills: [] })).toBe('overtaken (avoidable)')
   })
 
   it('dead without a revocation, or stuck, is always avoidable', () => {
