@@ -98,6 +98,37 @@ const FAULT_RULES: readonly Impossible<Fault>[] = [
   { of: ['API refuses everyone'], only: [], because: 'it befalls callers, and is what makes them rotate' },
 ]
 
+/**
+ * Pairs that a coincidence can reach, about once in a hundred thousand worlds, and that no run is asked for: reached, they
+ * are no mistake of the list above.
+ */
+const SELDOM_STATES: readonly Impossible<State>[] = [
+  {
+    of: ['untouched', 'spent unseen'],
+    never: ['held back'],
+    because: 'between two questions of one try, which stood still, another has sent',
+  },
+  {
+    of: ['untouched', 'lost, unspent', 'lost, spent', 'spent unseen'],
+    never: ['busy'],
+    because: 'between two questions of one try, which stood still, another got the lease',
+  },
+]
+
+const SELDOM_FAULTS: readonly Impossible<Fault>[] = [
+  {
+    of: ['provider out of reach', 'connection refused', 'connection hangs'],
+    never: ['overtaken', 'store away'],
+    because: 'the end of the try was not heard, and its next question told what had become of the grant',
+  },
+]
+
+export const isSeldomInState = (state: State, outcome: Outcome): boolean =>
+  reason(SELDOM_STATES, state, outcome) !== undefined
+
+export const isSeldomByFault = (fault: Fault, outcome: Outcome): boolean =>
+  reason(SELDOM_FAULTS, fault, outcome) !== undefined
+
 function reason<Of>(rules: readonly Impossible<Of>[], of: Of, outcome: Outcome): string | undefined {
   for (const rule of rules) {
     const isOut = rule.only ? !rule.only.includes(outcome) : rule.never?.includes(outcome)
