@@ -44,6 +44,8 @@ export function rememberTargets(
     if (known && known.baseURL === baseURL && known.allowAbsoluteUrls === allowAbsoluteUrls)
       return known.target
     const target = find(config)
+    // A URL given as an object may have another address the next time.
+    if (typeof url === 'object' || typeof baseURL === 'object') return target
     if (remembered.size >= MOST_TARGETS) remembered.clear()
     remembered.set(url, { baseURL, allowAbsoluteUrls, target })
     return target

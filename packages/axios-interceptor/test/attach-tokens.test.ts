@@ -57,6 +57,17 @@ it('an adapter function gets the token; what it hands back is sealed', async () 
   expect(JSON.stringify(response)).not.toContain(accessTokens()[0])
 })
 
+it('a URL given as an object goes where it points at the time', async () => {
+  const { server, tokens } = await startWorld()
+  const api = axios.create()
+  attachTokens(api, { tokens, grantId: 'agency' })
+  const url = new URL('/api/one', server.origin)
+  const get = async () => (await api.get<{ path: string }>(url as unknown as string)).data.path
+  expect(await get()).toBe('/api/one')
+  url.pathname = '/api/two'
+  expect(await get()).toBe('/api/two')
+})
+
 describe('the grant of a request', () => {
   async function world() {
     const { server, tokens } = await startWorld()
