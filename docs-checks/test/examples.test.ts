@@ -120,7 +120,7 @@ it('recipe: a tool signs in through a browser, once, and has its token the next 
 
 it('recipe: tokens from a table', async () => {
   await serve('oidcProvider')
-  const { access_token: access = '', refresh_token: refresh } = server.issueGrant()
+  const { access_token: access, refresh_token: refresh } = server.issueGrant()
   vi.stubGlobal('rows', [{ user: 'u1', access, refresh, expiresIn: 3600, receivedAt: new Date() }])
   await run('docs/recipes.md', 'of rows)', {
     'https://login.example.com/token': server.tokenEndpoint,
