@@ -64,6 +64,7 @@ const misjudged: readonly [number, string][] = [
   [4012965, 'a store that forgot an attempt whose request was under way'],
   [5003561, 'an idle grant that a store had forgotten and was given back'],
   [34789, 'a store that forgot an authorization, and with it why its successor was refused'],
+  [105199, 'a store that forgot a removal, and with it a rotation'],
   [4807, 'a refusal torn in half, heard again under the lease'],
 ]
 

@@ -159,6 +159,10 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
       const refused = whereaboutsOf(request)
       if (refused) refused.refusedAtMs ??= atMs
     }
+    if (step === 'remove' && before) {
+      const removed = ledger.whereabouts.get(refreshTokenIn(before.record.secret) ?? '')
+      if (removed) removed.refusedAtMs ??= atMs
+    }
     if (step !== 'arm' || status !== 'armed' || !before || untilMs === undefined) return
     const { attempt } = request as { attempt: string }
     const key: GrantKey = before.record
