@@ -29,7 +29,7 @@ describe('declarations and maps', () => {
       'export declare function a(): void;\nexport declare const inner: 1;\nexport type B = 1;\n',
     )
     write('dist/b.d.ts', '/** It is. */\nexport declare class C {\n}\nexport declare class D {\n}\n')
-    expect(check).toThrow(/^a has no comment\nD has no comment$/)
+    expect(check).toThrow(/^a has no comment\nB has no comment\nD has no comment$/)
   })
 
   it('takes the comment of the first overload for all', () => {

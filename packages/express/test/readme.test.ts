@@ -68,7 +68,8 @@ it.each(versions)('the example of the README runs as it stands there, with %s', 
     const answer = await get(site + path, { headers: user })
     expect(JSON.parse(answer.text)).toMatchObject({ path: '/api/v2/infosystem/passolution' })
   }
-  const disconnected = await get(`${site}/connect/disconnect`, { method: 'POST', headers: user })
+  const browser = { ...user, accept: 'text/html' }
+  const disconnected = await get(`${site}/connect/disconnect`, { method: 'POST', headers: browser })
   expect(disconnected.status).toBe(303)
   expect(await get(`${site}/report`, { headers: user })).toMatchObject({ status: 401 })
 
