@@ -113,7 +113,7 @@ if (process.env.EVERGRANT_PNPM_READY === undefined) {
       shell: process.platform === 'win32',
     },
   )
-  if (['test', 'chaos', 'bench'].includes(task)) installMissingPrograms()
+  if (['test', 'chaos', 'chaos:reseal', 'bench'].includes(task)) installMissingPrograms()
   const green = task === 'test' && args.length === 0 && !ci ? lastGreen(root) : undefined
   const said = green?.said()
   if (said) {

@@ -17,6 +17,14 @@ export function readmeExample(readme: string, replacements: Replacements): strin
   return code
 }
 
+/** What a README declares before its first example, for readers of the source: names that the application brings. */
+export function givenOf(readme: string): string {
+  const text = readFileSync(join(root, readme), 'utf8')
+  return (
+    /<!-- given\n([\s\S]*?)-->\n```ts/.exec(text.slice(0, text.indexOf('```ts') + '```ts'.length))?.[1] ?? ''
+  )
+}
+
 /** Lines of an example that say something: no imports, no comments, no closing brackets alone. */
 export function ownLines(code: string): number {
   const withoutImports = code.replaceAll(/^import [\s\S]*?from '.*'\n/gm, '')

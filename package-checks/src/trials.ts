@@ -1,5 +1,6 @@
 import {
   asCommonJs,
+  givenOf,
   ownLines,
   type Replacements,
   readmeExample,
@@ -44,7 +45,10 @@ function example(
     const code = shortExample(readme, replacements)
     const isModule = kind === 'module'
     if (language === 'TypeScript')
-      return { file: 'example.ts', code: isModule ? code : withoutTopLevelAwait(code) }
+      return {
+        file: 'example.ts',
+        code: givenOf(readme) + (isModule ? code : withoutTopLevelAwait(code)),
+      }
     return isModule ? { file: 'example.mjs', code } : { file: 'example.cjs', code: asCommonJs(code) }
   }
 }

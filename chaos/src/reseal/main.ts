@@ -11,8 +11,9 @@ const helpText = `npm run chaos:reseal -- --store redis --grants 100000 --json
   --json    the last line of stdout is one JSON object; progress always goes to stderr
   --help    this text
 
-Four processes rotate grants all the time, seen by chance. Exit code 0: every grant is there, with the token that its
-server issued last, under the new key alone. 1: one is not. 2: wrong arguments.`
+Four processes rotate grants all the time, drawn by chance. Exit code 0: under the new key alone every grant is there with
+the token that its server issued last; a reply that nobody read in time is told apart (outcomesUnknown). 1: a grant is lost,
+or another promise broken. 2: wrong arguments.`
 
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)

@@ -28,4 +28,4 @@ export interface WorkerReport {
 }
 
 /** Sort as their numbers do. */
-export const grantIdAt = (n: number): string => `grant-${String(Math.floor(n)).padStart(7, '0')}`
+export const grantIdAt = (n: number): string => `grant-${String(n).padStart(7, '0')}`

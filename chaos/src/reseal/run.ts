@@ -40,7 +40,7 @@ export interface ResealRun {
   /** Replies that nobody read in time: the machine stood still. Their grants are kept, and held back. */
   readonly outcomesUnknown: number
   readonly unreadable: number
-  /** Why the old key could not be retired before, and that it could after. */
+  /** Whether the old key could be retired: never before, always after. */
   readonly retirableBefore: boolean
   readonly retirableAfter: boolean
 }
@@ -193,7 +193,7 @@ async function changeKey(
       signal,
       onProgress(progress) {
         after = progress.after
-        if (progress.after >= grantIdAt(grants / 2)) stop.abort(new Error('stopped in the middle'))
+        if (progress.after >= grantIdAt(Math.ceil(grants / 2))) stop.abort(new Error('stopped in the middle'))
       },
     })
   try {

@@ -59,9 +59,9 @@ export function attachTokens<C extends RequestConfigLike>(
 
   const targetOf = rememberTargets(bare, (url) => tokens.isApiUrl(url))
 
-  function mayCarryToken({ mayCarryToken, origin }: Target): boolean {
+  function mayCarryToken({ isOfApi, origin }: Target): boolean {
     const { baseURL } = instance.defaults
-    return mayCarryToken && (!takesAnyUrl || !baseURL || originOf(baseURL) === origin)
+    return isOfApi && (!takesAnyUrl || !baseURL || originOf(baseURL) === origin)
   }
 
   function grantOf(config: AdapterConfig): string | undefined | Promise<string | undefined> {

@@ -14,7 +14,7 @@ export interface Target {
   readonly origin: string
   readonly place: Place
   /** The provider's, and without credentials of its own. */
-  readonly mayCarryToken: boolean
+  readonly isOfApi: boolean
 }
 
 /** Then all are forgotten: applications that put ids into URLs have no end of them. */
@@ -34,8 +34,8 @@ export function rememberTargets(
     const url = bare.absoluteUrl(config)
     if (!url) return undefined
     const { href, origin, username, password } = url
-    const mayCarryToken = username === '' && password === '' && isApiUrl(url)
-    return { href, origin, place: placeOf(url), mayCarryToken }
+    const isOfApi = username === '' && password === '' && isApiUrl(url)
+    return { href, origin, place: placeOf(url), isOfApi }
   }
 
   return (config) => {

@@ -3,11 +3,13 @@ import { OUTCOMES, type Outcome } from './outcomes.js'
 import type { State } from './states.js'
 
 /** Pairs that cannot be reached, and why: reached all the same, either core or this list is wrong. */
-interface Impossible<Of> {
+export interface Impossible<Of> {
   readonly of: readonly Of[]
   /** All that can be reached; or, the other way round, what cannot. */
   readonly only?: readonly Outcome[]
   readonly never?: readonly Outcome[]
+  /** A coincidence can, once in a hundred thousand worlds: no run is asked for it, and none fails for it. */
+  readonly isSeldom?: boolean
   readonly because: string
 }
 
@@ -36,17 +38,25 @@ const STATE_RULES: readonly Impossible<State>[] = [
   {
     of: ['untouched', 'lost, unspent', 'lost, spent', 'spent unseen'],
     never: ['busy'],
-    because: "whoever has the lease asks for it again only while another's attempt is open",
+    isSeldom: true,
+    because: 'only between two questions of one try, which stood still, can another get the lease',
   },
   {
     of: ['untouched', 'spent unseen'],
     never: ['held back'],
-    because: 'the replay rule holds back only what was sent before',
+    isSeldom: true,
+    because: 'only between two questions of one try, which stood still, can another have sent',
   },
   { of: ['ended'], never: ['rotated', 'dropped'], because: 'its server gives nothing for this token' },
 ]
 
 const FAULT_RULES: readonly Impossible<Fault>[] = [
+  {
+    of: ['provider out of reach', 'connection refused', 'connection hangs'],
+    never: ['overtaken', 'store away'],
+    isSeldom: true,
+    because: 'only where the end of the try was not heard does its next question say what it came to',
+  },
   {
     of: ['provider out of reach', 'connection refused', 'connection hangs'],
     only: ['not sent', 'died'],
@@ -98,49 +108,22 @@ const FAULT_RULES: readonly Impossible<Fault>[] = [
   { of: ['API refuses everyone'], only: [], because: 'it befalls callers, and is what makes them rotate' },
 ]
 
-/**
- * Pairs that a coincidence can reach, about once in a hundred thousand worlds, and that no run is asked for: reached, they
- * are no mistake of the list above.
- */
-const SELDOM_STATES: readonly Impossible<State>[] = [
-  {
-    of: ['untouched', 'spent unseen'],
-    never: ['held back'],
-    because: 'between two questions of one try, which stood still, another has sent',
-  },
-  {
-    of: ['untouched', 'lost, unspent', 'lost, spent', 'spent unseen'],
-    never: ['busy'],
-    because: 'between two questions of one try, which stood still, another got the lease',
-  },
-]
-
-const SELDOM_FAULTS: readonly Impossible<Fault>[] = [
-  {
-    of: ['provider out of reach', 'connection refused', 'connection hangs'],
-    never: ['overtaken', 'store away'],
-    because: 'the end of the try was not heard, and its next question told what had become of the grant',
-  },
-]
-
-export const isSeldomInState = (state: State, outcome: Outcome): boolean =>
-  reason(SELDOM_STATES, state, outcome) !== undefined
-
-export const isSeldomByFault = (fault: Fault, outcome: Outcome): boolean =>
-  reason(SELDOM_FAULTS, fault, outcome) !== undefined
-
-function reason<Of>(rules: readonly Impossible<Of>[], of: Of, outcome: Outcome): string | undefined {
-  for (const rule of rules) {
+/** The first rule against this pair. */
+function ruleAgainst<Of>(
+  rules: readonly Impossible<Of>[],
+  of: Of,
+  outcome: Outcome,
+): Impossible<Of> | undefined {
+  return rules.find((rule) => {
     const isOut = rule.only ? !rule.only.includes(outcome) : rule.never?.includes(outcome)
-    if (rule.of.includes(of) && isOut) return rule.because
-  }
-  return undefined
+    return rule.of.includes(of) && isOut
+  })
 }
 
-export const whyNotInState = (state: State, outcome: Outcome): string | undefined =>
-  reason(STATE_RULES, state, outcome)
+export const whyNotInState = (state: State, outcome: Outcome): Impossible<State> | undefined =>
+  ruleAgainst(STATE_RULES, state, outcome)
 
-export const whyNotByFault = (fault: Fault, outcome: Outcome): string | undefined =>
-  reason(FAULT_RULES, fault, outcome)
+export const whyNotByFault = (fault: Fault, outcome: Outcome): Impossible<Fault> | undefined =>
+  ruleAgainst(FAULT_RULES, fault, outcome)
 
 export const ALL_OUTCOMES = Object.keys(OUTCOMES) as readonly Outcome[]

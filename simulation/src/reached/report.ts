@@ -1,5 +1,5 @@
 import { FAULTS } from './faults.js'
-import { ALL_OUTCOMES, isSeldomByFault, isSeldomInState, whyNotByFault, whyNotInState } from './impossible.js'
+import { ALL_OUTCOMES, type Impossible, whyNotByFault, whyNotInState } from './impossible.js'
 import { STATES, type State } from './states.js'
 
 /** What a run has reached, and what not. */
@@ -29,8 +29,7 @@ export function reportCoverage(counts: Readonly<Record<string, number>>): Covera
   function rows<Of extends string>(
     kind: 'state' | 'fault',
     all: readonly Of[],
-    whyNot: (of: Of, outcome: (typeof ALL_OUTCOMES)[number]) => string | undefined,
-    isSeldom: (of: Of, outcome: (typeof ALL_OUTCOMES)[number]) => boolean,
+    whyNot: (of: Of, outcome: (typeof ALL_OUTCOMES)[number]) => Impossible<Of> | undefined,
   ): Record<string, Record<string, number>> {
     const made: Record<string, Record<string, number>> = {}
     for (const of of all) {
@@ -38,11 +37,10 @@ export function reportCoverage(counts: Readonly<Record<string, number>>): Covera
       for (const outcome of ALL_OUTCOMES) {
         const pair = `${kind} ${of} × ${outcome}`
         const times = counts[pair] ?? 0
-        const because = whyNot(of, outcome)
+        const rule = whyNot(of, outcome)
         if (times > 0) row[outcome] = times
-        if (times > 0 && because !== undefined && !isSeldom(of, outcome))
-          impossible.push({ pair, times, because })
-        if (times === 0 && because === undefined) missing.push(pair)
+        if (times > 0 && rule && !rule.isSeldom) impossible.push({ pair, times, because: rule.because })
+        if (times === 0 && !rule) missing.push(pair)
         if (kind === 'state') outcomes[outcome] = (outcomes[outcome] ?? 0) + times
       }
       made[of] = row
@@ -50,8 +48,8 @@ export function reportCoverage(counts: Readonly<Record<string, number>>): Covera
     return made
   }
 
-  const states = rows('state', Object.keys(STATES) as State[], whyNotInState, isSeldomInState)
-  const faults = rows('fault', FAULTS, whyNotByFault, isSeldomByFault)
+  const states = rows('state', Object.keys(STATES) as State[], whyNotInState)
+  const faults = rows('fault', FAULTS, whyNotByFault)
   const others = Object.entries(counts)
     .filter(([name]) => !/^(state|fault) .* × /.test(name))
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -13,7 +13,7 @@ export interface WorkerBundle {
 }
 
 /**
- * The worker and the core it plays as one file: what a loader adds to every function it sees costs a long run a fifth
+ * The worker and the core it plays as one file: what a loader adds to every function it sees costs a long run a seventh
  * of its time.
  *
  * @param corePath another core than the workspace's: a mutant's
