@@ -60,7 +60,8 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
     store,
     isUp: () => !conditions.storeDown,
     fate(process, step, request) {
-      const fate = drawFate(process, struckBy(process, request))
+      const ambushed = conditions.calm ? undefined : world.ambush?.fate(world, owner, step, request)
+      const fate = ambushed ?? drawFate(process, struckBy(process, request))
       world.tell(
         () =>
           `${process.name} asks ${step} ${describe(request)}${fate.kind === 'served' ? '' : ` [${fate.kind}]`}`,
@@ -79,6 +80,7 @@ export function remoteLine(world: World, owner: FleetProcess): StoreLine {
       world.tries.carriedOut(process, write)
       judgeStep(verdicts.bench, process, write)
       if (write.step === 'commit' && write.before !== write.after) world.tally.rotations += 1
+      if (!conditions.calm) world.ambush?.carriedOut?.(world, process, write)
       notify(write)
     },
     answered(process, write, askedAt) {

@@ -66,7 +66,13 @@ export function crash(world: World, process: SimProcess, when: string): void {
 }
 
 /** A sleeping machine holds all its processes. */
-function freeze(world: World, process: SimProcess, shape: FreezeShape, forMs: number, when: string): void {
+export function freeze(
+  world: World,
+  process: SimProcess,
+  shape: FreezeShape,
+  forMs: number,
+  when: string,
+): void {
   const { machine } = process
   if (process.state !== 'running' || machine.frozen || world.conditions.calm) return
   const all = world.hosts.map(({ current }) => current.process).filter((each) => each.machine === machine)

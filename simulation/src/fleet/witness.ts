@@ -5,9 +5,6 @@ import type { World } from '../run/world.js'
 import { markClocks } from './clock-mark.js'
 import type { FleetProcess } from './fleet-process.js'
 
-/** The least time for which core waits for the answer to a commit. */
-const LEAST_COMMIT_WAIT_MS = 190
-
 /**
  * Looks on between core and its store: what core asks for, and what it learns. An answer that came after core had
  * given up the question tells it nothing.
@@ -113,17 +110,18 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
       await store.release(request).finally(() => tries.released(process, request, owner.closing))
     },
     commit(request) {
+      // Core asks again soon, and hears the answer to its last question alone.
+      const settleMs = verdicts.bench.providers.get(request.provider)?.timings.settleMs ?? 0
+      const waitMs = 0.95 * Math.min(storeTimeoutMs, settleMs / 2.5)
       stores(request.next.secret)
       const askedAtMs = time.nowMs
       return ask(
         request.provider,
         () => store.commit(request),
         (answer) => {
-          // Core asks again soon, and hears the answer to its last question alone.
-          if (answer.status === 'committed' || time.nowMs - askedAtMs < LEAST_COMMIT_WAIT_MS)
-            learnFrom(answer)
+          if (answer.status === 'committed' || time.nowMs - askedAtMs < waitMs) learnFrom(answer)
         },
-        LEAST_COMMIT_WAIT_MS,
+        waitMs,
       )
     },
     claimDue: (request) => ask(request.provider, () => store.claimDue(request)),

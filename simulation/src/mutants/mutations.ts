@@ -160,6 +160,12 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "const asked = { answer: { status: 'armed', untilMs: hold.lease.untilMs + armRequest.ttlMs, nowMs: hold.lease.nowMs } as Awaited<ReturnType<typeof ctx.store.arm>>, askedAt: hold.lease.askedAt, order: 0 } as Awaited<ReturnType<typeof tryStore<Awaited<ReturnType<typeof ctx.store.arm>>>>>\n    if (asked instanceof",
   },
   {
+    name: 'the arm does not say how often the token was sent',
+    file: 'rotation/send-armed.ts',
+    from: 'const maxSends = isUser ? known.record.sends + 1 : Number.MAX_SAFE_INTEGER',
+    to: 'const maxSends = Number.MAX_SAFE_INTEGER',
+  },
+  {
     name: 'no settle',
     file: 'rotation/settle.ts',
     from: 'counted.length > 0; ) {',

@@ -1,6 +1,7 @@
 import { SERVER_KINDS, type ServerKind } from '../server/server-kinds.js'
 import type { SeededChance } from '../time/seeded-chance.js'
 import { seededChance } from '../time/seeded-chance.js'
+import { type Aim, aimed } from './aims.js'
 import { drawFaults, drawIllness, type FaultMix } from './fault-mix.js'
 
 /** One provider of a world. */
@@ -37,6 +38,8 @@ export interface WorldPlan {
   /** Whom the faults befall. Whoever is spared then must notice nothing of them (P6). */
   readonly illness: 'anyone' | 'first-grant' | 'first-provider'
   readonly faults: FaultMix
+  /** What this world is played for. */
+  readonly aim?: Aim | undefined
 }
 
 const SECOND = 1_000
@@ -59,7 +62,7 @@ export function planWorld(seed: number): WorldPlan {
   const forgets = chance.happens(0.2)
   const hasEscrow = chance.happens(0.55)
   const bursts = 16 + chance.index(36)
-  return {
+  return aimed({
     seed,
     machines: 1 + chance.index(3),
     processesPerMachine: 1 + chance.index(3),
@@ -77,7 +80,7 @@ export function planWorld(seed: number): WorldPlan {
     illness,
     faults: illness === 'anyone' ? drawFaults(chance, { forgets, hasEscrow }) : drawIllness(chance, illness),
     closeTimeoutMs: chance.pick([20_000, 5_000]),
-  }
+  })
 }
 
 const ANYONE = Array<WorldPlan['illness']>(18).fill('anyone') as ['anyone', ...'anyone'[]]

@@ -1,4 +1,5 @@
 import type { ProviderFacts } from '@evergrant/core'
+import { type Ambush, createAmbush } from '../ambush/ambush.js'
 import type { Core } from '../core.js'
 import { type Conditions, createConditions } from '../fleet/conditions.js'
 import type { Host } from '../fleet/host.js'
@@ -26,6 +27,8 @@ export interface World {
   readonly tries: Tries
   readonly verdicts: Verdicts
   readonly conditions: Conditions
+  /** In a world with an aim. */
+  readonly ambush: Ambush | undefined
   readonly store: SimStore
   readonly machines: readonly Machine[]
   /** One local store for each machine, where the fleet has an escrow. */
@@ -111,6 +114,7 @@ export function createWorld(core: Core, plan: WorldPlan, trace: string[] | undef
     tries,
     verdicts: createVerdicts({ time, store, providers, tell, reached }),
     conditions: createConditions(),
+    ambush: createAmbush(plan.aim),
     store,
     machines,
     localStores,
