@@ -1,15 +1,27 @@
 /** The complete examples of docs/, run as they stand; only addresses and credentials are replaced. */
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createTokenManager, oauth2Provider, passolution, type TokenManager } from '@evergrant/core'
+import {
+  createTokenManager,
+  oauth2Provider,
+  passolution,
+  type TokenManager,
+  type TokenStore,
+} from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { postgresIsThere, startPostgres } from '../../packages/store-postgres/test/postgres-server.js'
 import { codeBlocks } from '../src/code-blocks.js'
 import { readPages, root } from '../src/pages.js'
 
 const scratch = join(root, 'docs-checks', '.run')
+
+type ClosableStore = TokenStore & { close(): Promise<void> }
 
 let server: AuthorizationServer
 let folder: string
@@ -75,6 +87,70 @@ it('recipe: Passolution', async () => {
     'tokens.db': path,
   })) as { api: typeof fetch }
   expect((await api(server.apiUrl)).status).toBe(200)
+})
+
+/** What an issuer says of itself. On loopback it has no certificate, and discovery must be told to do without. */
+async function serveMetadata(): Promise<string> {
+  const metadata = createServer((request, response) => {
+    const isMetadata = request.url === '/.well-known/openid-configuration'
+    const { authorizationEndpoint, tokenEndpoint } = server
+    const body = {
+      issuer: origin,
+      authorization_endpoint: authorizationEndpoint,
+      token_endpoint: tokenEndpoint,
+    }
+    response.writeHead(isMetadata ? 200 : 404, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(body))
+  })
+  metadata.listen(0, '127.0.0.1')
+  await once(metadata, 'listening')
+  cleanups.push(async () => void metadata.close())
+  const origin = `http://127.0.0.1:${(metadata.address() as AddressInfo).port}`
+  return origin
+}
+
+it('recipe: any OpenID provider, by discovery', async () => {
+  await serve('oidcProvider')
+  const { tokens } = (await run('docs/recipes.md', 'discoveryRequest(issuer)', {
+    'https://login.example.com': await serveMetadata(),
+    'import { discoveryRequest,': 'import { allowInsecureRequests, discoveryRequest,',
+    'discoveryRequest(issuer)': 'discoveryRequest(issuer, { [allowInsecureRequests]: true })',
+    "process.env.CLIENT_ID ?? ''": `'${server.clientId}'`,
+    "process.env.CLIENT_SECRET ?? ''": `'${server.clientSecret}'`,
+    'tokens.db': path,
+  })) as { tokens: TokenManager }
+  cleanups.push(() => tokens.close())
+  await tokens.saveGrant('u1', server.issueGrant())
+  await tokens.getAccessToken('u1', { forceRefresh: true })
+  expect(server.ledger.rotations()).toHaveLength(1)
+})
+
+// `postgres-server.ts` says loudly what is missing, and fails where CI is set.
+it.skipIf(!postgresIsThere)('choosing a store: an escrow on disk beside PostgreSQL', async () => {
+  await serve('oidcProvider')
+  const { clientId, clientSecret, tokenEndpoint } = server
+  const postgres = await startPostgres()
+  cleanups.push(() => postgres.remove())
+  const { tokens, remote, local, pool } = (await run('docs/choosing-a-store.md', 'escrowed(remote', {
+    '{ connectionString: process.env.DATABASE_URL }': JSON.stringify(postgres.connection),
+    '/var/lib/my-service/escrow.db': path,
+    "clientId: 'id'": `clientId: '${clientId}', clientSecret: '${clientSecret}'`,
+    'https://login.example.com/token': tokenEndpoint,
+    'const pool': 'export const pool',
+    'const remote': 'export const remote',
+    'const local': 'export const local',
+  })) as { tokens: TokenManager; remote: ClosableStore; local: ClosableStore; pool: { end(): Promise<void> } }
+  cleanups.push(async () => {
+    await tokens.close()
+    await local.close()
+    await remote.close()
+    await pool.end()
+  })
+  await tokens.saveGrant('u1', server.issueGrant())
+  await tokens.getAccessToken('u1', { forceRefresh: true })
+  expect(server.ledger.rotations()).toHaveLength(1)
+  const { record } = await remote.load({ provider: 'example', grantId: 'u1' })
+  expect(record?.generation).toBe(2)
 })
 
 it('recipe: Auth0, Okta, Xero', async () => {
