@@ -39,6 +39,7 @@ const found: readonly [number, string][] = [
   [3006923, 'a process that had given up did not see that the grant was gone, or there again'],
   [8715, 'a process that stood still held a token back for an access token that was over'],
   [70475, 'a late question got a process the lease once more, after another had sent'],
+  [3350, 'a successor that followed a newer link was not handed out while the store was away'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

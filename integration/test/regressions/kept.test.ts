@@ -83,6 +83,31 @@ describe('a successor of a token that another process has renewed meanwhile, and
   })
 })
 
+describe('a successor that follows a newer link than was known', () => {
+  // Callers went on with the older link's token as long as the store was away (simulation, seed 3350).
+  it('is handed out while the store is away', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { chain, secret, expiresAtMs, renewAtMs } = await stored(fleet)
+    const commit = a.store.hold('commit', 'before')
+    const again = a.store.hold('commit', 'before')
+    const rotated = force(a)
+    await commit.arrived
+    const next = { secret, expiresAtMs, renewAtMs }
+    await fleet.store.commit({ ...key, chain, generation: 1, attempt: 'another', next })
+    commit.open()
+    await again.arrived
+    a.store.away = true
+    again.open()
+    expect((await rotated).generation).toBe(3)
+    expect((await a.tokens.getAccessToken('g')).generation).toBe(3)
+    a.store.away = false
+    await vi.waitFor(async () => expect((await stored(fleet)).generation).toBe(3), 10_000)
+    expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+  })
+})
+
 describe('a lease whose answer came after the grant had moved on', () => {
   // It went on with the newer link's token under the older link's lease; arm alone stood in the way (simulation, seed 435).
   it('is given back, and nothing is armed with it', async () => {

@@ -306,8 +306,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a successor of a token that was kept is dropped',
     file: 'rotation/store-successor.ts',
-    from: 'if (other && other.generation > link.generation && holdsSpent(',
-    to: 'if (other && other.generation > link.generation + 99 && holdsSpent(',
+    from: 'other.generation > link.generation && holdsSpent(',
+    to: 'other.generation > link.generation + 99 && holdsSpent(',
   },
   {
     name: "what close reports is nobody's while keep-alive is at work",

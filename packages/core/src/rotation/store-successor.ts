@@ -42,14 +42,20 @@ export async function storeSuccessor(
   try {
     for (let failures = 1; ; failures++) {
       const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }), answerMs)
-      const other = asked instanceof EvergrantError ? undefined : otherLink(asked, link)
-      if (other && other.generation > link.generation && holdsSpent(other, sent, next)) {
+      const answered = asked instanceof EvergrantError ? undefined : asked
+      const other = answered && otherLink(answered, link)
+      if (answered && other && other.generation > link.generation && holdsSpent(other, sent, next)) {
         link = linkOf(other)
+        follow(ctx, entry, rotation, other, answered)
+        if (entry.uncommitted) {
+          entry.uncommitted = false
+          handOut()
+        }
         continue
       }
       const forgotten = other && other.generation < link.generation ? other : undefined
-      if (!(asked instanceof EvergrantError) && !forgotten) {
-        return await conclude(ctx, entry, rotation, link, next, asked, elapsedMs(ctx.clock, startedAt))
+      if (answered && !forgotten) {
+        return await conclude(ctx, entry, rotation, link, next, answered, elapsedMs(ctx.clock, startedAt))
       }
       handOut()
       if (ctx.lifecycle.abandoned) return uncommitted(entry)
@@ -76,6 +82,19 @@ function holdsSpent(newer: GrantRecord, { tokens }: KnownGrant, next: TokenPair)
   const spent = tokens.refreshToken?.reveal()
   const replacement = decodeTokens({ ...next, grantId: newer.grantId }).refreshToken?.reveal()
   return spent !== undefined && replacement !== spent && decodeTokens(newer).refreshToken?.reveal() === spent
+}
+
+/** Ours follows a newer link than we knew: callers must not go on with the older one, should the store be away now. */
+function follow(
+  { questions }: ManagerContext,
+  entry: GrantEntry,
+  { progress }: Rotation,
+  newer: GrantRecord,
+  { answer, order }: Asked<Timed<CommitAnswer>>,
+): void {
+  adopt(questions, entry, newer, { nowMs: answer.nowMs, order })
+  // Its access token may have died with the refresh token that both hold.
+  progress.tokenSent(linkOf(newer))
 }
 
 async function conclude(
