@@ -104,6 +104,36 @@ describe('a successor in escrow', () => {
     expect(await restarted.kept.recover()).toBe(0)
   })
 
+  // A server may leave an unchanged refresh token out of one reply and replace it in the next (simulation, seeds 13512,
+  // 15048, 17593): the successor of an older link was not looked for, and marked as stored though the store had refused it.
+  describe('of a link that another process renewed meanwhile, keeping the token', () => {
+    async function leftBehind(): Promise<void> {
+      const reader = processOn(remote)
+      await reader.tokens.saveGrant('g', server.issueGrant(), { receivedAtMs: 0 })
+      const { record } = await remoteInner.load(key)
+      if (!record) throw new Error('the grant is gone')
+      const commit = remote.hold('commit', 'before', 'every')
+      void reader.tokens.getAccessToken('g').catch(() => {})
+      await commit.arrived
+      const { chain, secret } = record
+      const next = { secret, expiresAtMs: 0, renewAtMs: 0 }
+      await remoteInner.commit({ ...key, chain, generation: 1, attempt: 'another', next })
+    }
+
+    it('is found at the first use of the grant', async () => {
+      await leftBehind()
+      const token = await processOn(remoteInner).tokens.getAccessToken('g')
+      expect(token.generation).toBe(3)
+      expect(server.ledger.tokenRequests()).toHaveLength(1)
+    })
+
+    it('is stored by recover() after the newer link', async () => {
+      await leftBehind()
+      expect(await processOn(remoteInner).kept.recover()).toBe(1)
+      expect((await remoteInner.load(key)).record).toMatchObject({ generation: 3, state: 'live' })
+    })
+  })
+
   it('brings back what a remote store forgot', async () => {
     const reader = processOn(remote)
     await reader.tokens.saveGrant('g', server.issueGrant())

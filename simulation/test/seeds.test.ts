@@ -40,6 +40,12 @@ const found: readonly [number, string][] = [
   [8715, 'a process that stood still held a token back for an access token that was over'],
   [70475, 'a late question got a process the lease once more, after another had sent'],
   [3350, 'a successor that followed a newer link was not handed out while the store was away'],
+  [
+    13512,
+    'a successor in escrow was refused for a newer link that still held what it replaced, and left there',
+  ],
+  [15048, 'a grant was marked dead though an escrow held what its token was replaced by, two links back'],
+  [17593, 'a token was sent again though its replacement lay in escrow, as successor of an older link'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

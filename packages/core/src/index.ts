@@ -51,7 +51,8 @@ export {
   penalizeStep,
   takeBudgetStep,
 } from './store/budget-steps.js'
-export { ESCROW_PROVIDER, type EscrowedStore, type EscrowOptions, escrowed } from './store/escrowed-store.js'
+export { ESCROW_PROVIDER } from './store/escrow.js'
+export { type EscrowedStore, type EscrowOptions, escrowed } from './store/escrowed-store.js'
 export {
   acquireStep,
   armStep,

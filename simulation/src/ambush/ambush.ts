@@ -25,7 +25,8 @@ export function createAmbush(aim: Aim | undefined): Ambush | undefined {
       return overtaken()
     case 'overslept':
       return overslept()
-    default:
+    case 'crowd':
+    case undefined:
       return undefined
   }
 }

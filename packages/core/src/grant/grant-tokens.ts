@@ -1,7 +1,7 @@
 import { AccessToken } from '../access-token.js'
 import { EvergrantError } from '../errors.js'
 import { Secret } from '../secret.js'
-import type { GrantRecord } from '../store/token-store.js'
+import type { GrantRecord, TokenPair } from '../store/token-store.js'
 
 /** The tokens of one link, unprintable. */
 export interface GrantTokens {
@@ -46,6 +46,24 @@ export function decodeTokens(record: Pick<GrantRecord, 'secret' | 'grantId'>): G
     scope: text('scope'),
     lifetimeMs: typeof parsed.lifetime_ms === 'number' ? parsed.lifetime_ms : undefined,
   }
+}
+
+/** The refresh token in a stored secret; `undefined` also for a secret that is not ours to read. */
+export function refreshTokenIn({ secret }: Pick<GrantRecord, 'secret'>): string | undefined {
+  const token = parseObject(secret)?.refresh_token
+  return typeof token === 'string' ? token : undefined
+}
+
+/**
+ * Whether a newer link still holds the token that was spent for `next`: a server may leave an unchanged token out of
+ * one reply, and replace it in the next. Then `next` is the successor of that link too.
+ */
+export function holdsSpent(
+  newer: Pick<GrantRecord, 'secret'>,
+  spent: string | undefined,
+  next: TokenPair,
+): boolean {
+  return spent !== undefined && refreshTokenIn(newer) === spent && refreshTokenIn(next) !== spent
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

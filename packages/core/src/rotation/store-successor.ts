@@ -1,6 +1,6 @@
 import { EvergrantError } from '../errors.js'
 import { adopt, forgetLink, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
-import { decodeTokens, type KnownGrant } from '../grant/grant-tokens.js'
+import { decodeTokens, holdsSpent, type KnownGrant } from '../grant/grant-tokens.js'
 import { type Asked, tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import { revokeAtProvider } from '../manager/revoke-at-provider.js'
@@ -44,7 +44,12 @@ export async function storeSuccessor(
       const asked = await tryStore(ctx, (store) => store.commit({ ...link, attempt, next }), answerMs)
       const answered = asked instanceof EvergrantError ? undefined : asked
       const other = answered && otherLink(answered, link)
-      if (answered && other && other.generation > link.generation && holdsSpent(other, sent, next)) {
+      if (
+        answered &&
+        other &&
+        other.generation > link.generation &&
+        holdsSpent(other, sent.tokens.refreshToken?.reveal(), next)
+      ) {
         link = linkOf(other)
         follow(ctx, entry, rotation, other, answered)
         if (entry.uncommitted) {
@@ -72,16 +77,6 @@ export async function storeSuccessor(
 /** The record of a store that holds another link of our chain: an older one, if it forgot writes. */
 function otherLink({ answer }: Asked<CommitAnswer>, link: GrantLink): GrantRecord | undefined {
   return answer.status === 'superseded' && answer.record.chain === link.chain ? answer.record : undefined
-}
-
-/**
- * Whether a newer link still holds the token that we spent: a server may leave an unchanged token out of one reply,
- * and replace it in the next. Then ours is the successor of that link too.
- */
-function holdsSpent(newer: GrantRecord, { tokens }: KnownGrant, next: TokenPair): boolean {
-  const spent = tokens.refreshToken?.reveal()
-  const replacement = decodeTokens({ ...next, grantId: newer.grantId }).refreshToken?.reveal()
-  return spent !== undefined && replacement !== spent && decodeTokens(newer).refreshToken?.reveal() === spent
 }
 
 /** Ours follows a newer link than we knew: callers must not go on with the older one, should the store be away now. */

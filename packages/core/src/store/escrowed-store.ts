@@ -1,14 +1,8 @@
 import { checkNumber } from '../check-options.js'
+import { holdsSpent, refreshTokenIn } from '../grant/grant-tokens.js'
 import { type Clock, systemClock } from '../time/clock.js'
-import type {
-  AcquireAnswer,
-  CommitRequest,
-  GrantLink,
-  GrantRecord,
-  SaveRequest,
-  Timed,
-  TokenStore,
-} from './token-store.js'
+import { createEscrow, type Held, type HeldCommit } from './escrow.js'
+import type { AcquireAnswer, CommitAnswer, GrantLink, GrantRecord, Timed, TokenStore } from './token-store.js'
 
 /** A remote store whose successors are on this machine's disk before they travel. */
 export interface EscrowedStore extends TokenStore {
@@ -30,13 +24,8 @@ export interface EscrowOptions {
   readonly clock?: Clock
 }
 
-/** The `provider` under which the local store of {@link escrowed} keeps what is in escrow: for re-sealing it. */
-export const ESCROW_PROVIDER = 'evergrant escrow'
-
-/** What lies in escrow: the very request that the remote store shall get. */
-type Held =
-  | { readonly kind: 'commit'; readonly request: CommitRequest }
-  | { readonly kind: 'save'; readonly request: SaveRequest }
+/** What `recover()` takes in hand at once. */
+const AT_ONCE = 100
 
 /**
  * Closes the gap between reading a successor and the remote commit: it is written to `local`, a durable store on
@@ -60,70 +49,33 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   const { clock = systemClock } = options
   const waitMs = checkNumber('waitMs', options.waitMs ?? 200, { min: 0 })
 
-  /** Two places for each grant: generation n lies safe while n + 1 is on its way. */
-  const place = ({ provider, grantId, generation }: GrantLink): { provider: string; grantId: string } => ({
-    provider: ESCROW_PROVIDER,
-    grantId: JSON.stringify([provider, grantId, generation % 2]),
-  })
+  const escrow = createEscrow(local)
+  /** What is being spent, by attempt, from the lease to what came of it. */
+  const spending = new Map<string, string>()
 
-  /** A new chain for each state: the local store treats a repeated chain as a repeated save. */
-  function nameOf(held: Held, state: 'held' | 'stored'): string {
-    const { chain, attempt, generation } = placeOf(held)
-    return `${chain} ${generation} ${attempt} ${state}`
-  }
-
-  /**
-   * `renewAtMs` makes what is not yet stored findable by the local store's index. Each goes only where it finds what
-   * it expects: one that a slow disk takes late must not cover the successor of another process, or after the next.
-   *
-   * @param expected - name of what lies there, `null`: nothing
-   * @returns whether it was taken
-   */
-  async function write(held: Held, state: 'held' | 'stored', expected: string | null): Promise<boolean> {
-    const { generation } = placeOf(held)
-    const { status } = await local.save({
-      ...place({ ...held.request, generation }),
-      chain: nameOf(held, state),
-      expectedChain: expected,
-      generation: 1,
-      secret: JSON.stringify(held),
-      expiresAtMs: null,
-      renewAtMs: state === 'stored' ? null : 0,
-    })
-    return status === 'saved'
-  }
-
-  const mark = (held: Held): Promise<boolean> => write(held, 'stored', nameOf(held, 'held'))
-
-  /** Over whatever lies there, unless it came there while this was on its way and nobody waits any more. */
-  async function hold(held: Held, isAwaited: () => boolean): Promise<void> {
-    const { generation } = placeOf(held)
-    do {
-      const { record } = await local.load(place({ ...held.request, generation }))
-      if (await write(held, 'held', record?.chain ?? null)) return
-    } while (isAwaited())
-  }
-
-  /** The remote store has something newer. Nobody waits for the disk. */
+  /** Nobody waits for the disk. */
   function drop(held: Held): void {
-    const { generation } = placeOf(held)
-    const where = place({ ...held.request, generation })
-    local.remove({ ...where, expectedChain: nameOf(held, 'held') }).catch(() => {})
-  }
-
-  async function heldAt(link: GrantLink): Promise<Held | undefined> {
-    const { record } = await local.load(place(link))
-    return record && (JSON.parse(record.secret) as Held)
+    escrow.drop(held).catch(() => {})
   }
 
   function markStored(held: Held): void {
     // Only spares a look at the next start; if it fails, that look finds it stored.
-    mark(held).catch(() => {})
+    escrow.mark(held).catch(() => {})
+  }
+
+  /** Also onto a newer link, if that one still holds what was spent. */
+  async function commitHeld({ request, spent }: HeldCommit): Promise<Timed<CommitAnswer>> {
+    const answer = await remote.commit(request)
+    if (answer.status !== 'superseded') return answer
+    const { chain, generation } = answer.record
+    const isNewer = chain === request.chain && generation > request.generation
+    if (!isNewer || !holdsSpent(answer.record, spent, request.next)) return answer
+    return commitHeld({ kind: 'commit', request: { ...request, generation }, spent })
   }
 
   /** Whether the remote store took it. */
   async function bring(held: Held): Promise<boolean> {
-    if (held.kind === 'commit') return (await remote.commit(held.request)).status === 'committed'
+    if (held.kind === 'commit') return (await commitHeld(held)).status === 'committed'
     // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
     const { record } = await remote.load(held.request)
     if (record?.chain === held.request.chain) return false
@@ -140,21 +92,40 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, waitMs)
     })
-    await Promise.race([hold(held, () => isAwaited).catch(() => {}), late])
+    await Promise.race([escrow.hold(held, () => isAwaited).catch(() => {}), late])
     isAwaited = false
     clock.clearTimeout(timer)
   }
 
-  /** The successor of this link, if a process of this machine read one and could not store it. */
-  async function recoverSuccessor(link: GrantLink): Promise<Timed<{ record: GrantRecord }> | undefined> {
-    const held = await heldAt({ ...link, generation: link.generation + 1 })
-    if (held?.kind !== 'commit') return undefined
-    const { chain, generation } = held.request
-    if (chain !== link.chain || generation !== link.generation) return undefined
-    const answer = await remote.commit(held.request)
-    if (answer.status === 'missing') return undefined
-    if (answer.status === 'committed') markStored(held)
-    return { record: answer.record, nowMs: answer.nowMs }
+  /** Whether it is what this link's refresh token was spent for. */
+  function succeeds(
+    held: Held | undefined,
+    link: GrantLink & { readonly secret?: string },
+  ): held is HeldCommit {
+    if (held?.kind !== 'commit' || held.request.chain !== link.chain) return false
+    const { generation, next } = held.request
+    if (generation === link.generation) return true
+    const { secret } = link
+    return generation < link.generation && secret !== undefined && holdsSpent({ secret }, held.spent, next)
+  }
+
+  /**
+   * The successor of this link, if a process of this machine read one and could not store it.
+   *
+   * @param link - with its secret, one that followed an older link and replaces the same token is found too
+   */
+  async function recoverSuccessor(
+    link: GrantLink & { readonly secret?: string },
+  ): Promise<Timed<{ record: GrantRecord }> | undefined> {
+    for (const generation of [link.generation + 1, link.generation]) {
+      const held = await escrow.at({ ...link, generation })
+      if (!succeeds(held, link)) continue
+      const answer = await commitHeld(held)
+      if (answer.status === 'missing') return undefined
+      if (answer.status === 'committed') markStored(held)
+      return { record: answer.record, nowMs: answer.nowMs }
+    }
+    return undefined
   }
 
   return {
@@ -175,16 +146,24 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
     async acquire(request) {
       const answer: Timed<AcquireAnswer> = await remote.acquire(request)
+      spending.delete(request.attempt)
       if (answer.status !== 'acquired' && answer.status !== 'busy') return answer
       // Also while another holds the lease: if it died, its successor is here; if it lives, this is its own commit.
-      const recovered = await recoverSuccessor(request)
-      return recovered ? { status: 'superseded', ...recovered } : answer
+      const recovered = await recoverSuccessor(answer.status === 'acquired' ? answer.record : request)
+      if (recovered) return { status: 'superseded', ...recovered }
+      const token = answer.status === 'acquired' ? refreshTokenIn(answer.record) : undefined
+      if (token !== undefined) spending.set(request.attempt, token)
+      return answer
     },
 
     async commit(request) {
-      const held: Held = { kind: 'commit', request }
+      const spent = spending.get(request.attempt)
+      const held: Held = { kind: 'commit', request, spent }
       await holdIfPossible(held)
       const answer = await remote.commit(request)
+      // A newer link that still holds what was spent: ours follows that one, and comes once more.
+      if (answer.status === 'superseded' && holdsSpent(answer.record, spent, request.next)) return answer
+      spending.delete(request.attempt)
       if (answer.status === 'committed') markStored(held)
       else drop(held)
       return answer
@@ -194,33 +173,37 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       const removed = await remote.remove(request)
       // Another chain than the expected one keeps what is in escrow for it.
       if (!removed.record && request.expectedChain !== undefined) return removed
-      for (const generation of [0, 1]) await local.remove(place({ ...request, chain: '', generation }))
+      await escrow.clear(request)
       return removed
     },
 
     async recover() {
       let brought = 0
       for (;;) {
-        const { keys } = await local.claimDue({
-          provider: ESCROW_PROVIDER,
-          beforeMs: 0,
-          limit: 100,
-          holdMs: 60_000,
-        })
-        for (const key of keys) {
-          const { record } = await local.load(key)
-          if (!record) continue
-          const held = JSON.parse(record.secret) as Held
+        const places = await escrow.unstored(AT_ONCE)
+        for (const place of places) {
+          const held = await escrow.read(place)
+          if (!held) continue
           if (await bring(held)) brought += 1
-          await mark(held)
+          await escrow.mark(held)
         }
-        if (keys.length < 100) return brought
+        if (places.length < AT_ONCE) return brought
       }
     },
 
-    arm: (request) => remote.arm(request),
-    release: (request) => remote.release(request),
-    fail: (request) => remote.fail(request),
+    async arm(request) {
+      const answer = await remote.arm(request)
+      if (answer.status !== 'armed') spending.delete(request.attempt)
+      return answer
+    },
+    release(request) {
+      spending.delete(request.attempt)
+      return remote.release(request)
+    },
+    fail(request) {
+      spending.delete(request.attempt)
+      return remote.fail(request)
+    },
     replaceSecret: (request) => remote.replaceSecret(request),
     takeBudget: (request) => remote.takeBudget(request),
     penalize: (request) => remote.penalize(request),
@@ -228,11 +211,4 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     list: (request) => remote.list(request),
     ...(remote.watch && { watch: (watcher) => remote.watch?.(watcher) as Promise<() => Promise<void>> }),
   }
-}
-
-function placeOf(held: Held): { chain: string; attempt: string; generation: number } {
-  const { chain, generation } = held.request
-  return held.kind === 'commit'
-    ? { chain, attempt: held.request.attempt, generation: generation + 1 }
-    : { chain, attempt: 'save', generation }
 }
