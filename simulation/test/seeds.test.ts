@@ -46,6 +46,7 @@ const found: readonly [number, string][] = [
   ],
   [15048, 'a grant was marked dead though an escrow held what its token was replaced by, two links back'],
   [17593, 'a token was sent again though its replacement lay in escrow, as successor of an older link'],
+  [37559, 'what was handed out before its commit outranked an authorization'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

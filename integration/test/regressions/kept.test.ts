@@ -1,8 +1,10 @@
 /** Stores that forget, processes that froze: no successor is lost and none overwritten. */
+
 import type { GrantRecord, TokenStore } from '@evergrant/core'
 import { describe, expect, it, vi } from 'vitest'
-import type { Member, SmallFleet } from '../small-fleet.js'
-import { openFleet } from './scene.js'
+import { type GatedStore, gatedStore } from '../gated-store.js'
+import { type Member, type SmallFleet, shortTimings } from '../small-fleet.js'
+import { openFleet, openManager } from './scene.js'
 
 const key = { provider: 'emulated', grantId: 'g' }
 const force = (member: Member) => member.tokens.getAccessToken('g', { forceRefresh: true })
@@ -105,6 +107,31 @@ describe('a successor that follows a newer link than was known', () => {
     a.store.away = false
     await vi.waitFor(async () => expect((await stored(fleet)).generation).toBe(3), 10_000)
     expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
+  })
+})
+
+describe('what was handed out before it was stored', () => {
+  // It counted as news from the store, and a new authorization whose answer came late lost to it (simulation, seed 37559).
+  it('gives way to an authorization that the store has taken since', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const b = fleet.member()
+    await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    // Without notices, which would have it look at the store.
+    const own = Object.assign(gatedStore(fleet.store), { watch: undefined })
+    const tokens = openManager({ provider: fleet.facts, store: own as GatedStore, timings: shortTimings })
+    await tokens.getAccessToken('g')
+    const commit = own.hold('commit', 'before', 'every')
+    const rotated = tokens.getAccessToken('g', { forceRefresh: true })
+    await commit.arrived
+    await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    const save = own.hold('save', 'after')
+    const saved = tokens.saveGrant('g', fleet.server.issueGrant())
+    await save.arrived
+    expect((await rotated).generation).toBe(2)
+    save.open()
+    const { chain } = await saved
+    expect((await tokens.getAccessToken('g')).chain).toBe(chain)
+    commit.open()
   })
 })
 

@@ -232,10 +232,10 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'const longEnough = leftMs >= mandatoryWindowMs(known)',
   },
   {
-    name: 'a superseded commit loses to what was handed out',
+    name: 'what was handed out before its commit outranks the store',
     file: 'rotation/store-successor.ts',
-    from: 'if (entry.uncommitted && known && isSameLink(known.record, own)) entry.knownAfter = order - 1',
-    to: 'void own',
+    from: '{ nowMs: entry.knownAtMs, order: ++ctx.questions.asked }',
+    to: '{ nowMs, order: ++ctx.questions.asked }',
   },
   {
     name: 'a slow store hurts a token that works',
@@ -296,12 +296,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'manager/close-manager.ts',
     from: 'const outcome = await Promise.race([Promise.allSettled(work), timeout])',
     to: 'const outcome = await Promise.race([Promise.resolve([]), timeout])',
-  },
-  {
-    name: 'a save loses to the answer that shows what it replaced',
-    file: 'manager/save-grant.ts',
-    from: 'if (entry.known && entry.known.record.chain === seen?.chain) entry.knownAfter = order - 1',
-    to: 'void order',
   },
   {
     name: 'a successor of a token that was kept is dropped',

@@ -26,8 +26,6 @@ export async function saveNewChain(
   const { answer, order } = await askStore(ctx, (store) => store.save(request))
   if (answer.status !== 'saved') return undefined
   const entry = ctx.grants.ensure(key)
-  // What it replaced cannot be newer than it, in whatever order the answers arrive.
-  if (entry.known && entry.known.record.chain === seen?.chain) entry.knownAfter = order - 1
   adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
   // Who waited for the old authorization's rotation has what it wants.
   entry.rotation?.progress.serveWaiters()

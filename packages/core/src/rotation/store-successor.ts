@@ -101,10 +101,6 @@ async function conclude(
   { answer, order }: Asked<Timed<CommitAnswer>>,
   tookMs: number,
 ): Promise<RotationStep> {
-  const { known } = entry
-  const own = { chain: link.chain, generation: link.generation + 1 }
-  // What was handed out meanwhile is our own word: the store's answer to this very commit is newer than that.
-  if (entry.uncommitted && known && isSameLink(known.record, own)) entry.knownAfter = order - 1
   entry.inHand = false
   entry.uncommitted = false
   if (answer.status === 'missing') {
@@ -158,7 +154,8 @@ function handOutUncommitted(
     // Whole milliseconds, as a store would say: never later than the clock that judges it.
     committedAtMs: Math.floor(nowMs),
   }
-  adopt(ctx.questions, entry, record, { nowMs, order: ++ctx.questions.asked })
+  // Our own word: whatever the store has said since it gave us the link before is newer.
+  adopt(ctx.questions, entry, record, { nowMs: entry.knownAtMs, order: ++ctx.questions.asked })
   rotation.progress.serveWaiters()
 }
 
