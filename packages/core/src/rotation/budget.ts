@@ -102,10 +102,9 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   /** One question of a manager at a time: if the first is told to wait, the others need not ask. */
   function askInTurn(priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
     if (!facts.budget) return askUnlessShut(priority)
-    const next = (): Promise<Slot | NoSlot> => askUnlessShut(priority)
+    const answer = asking.then(() => askUnlessShut(priority))
     // One that threw (a source of chance may) is no reason to throw at all who come after.
-    const answer = asking.then(next, next)
-    asking = answer
+    asking = answer.catch(() => {})
     return answer
   }
 
