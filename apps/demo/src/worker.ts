@@ -1,5 +1,5 @@
 /** One process of the fleet: calls the API with Axios as an application would, and reports what it sees. */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { attachTokens } from '@evergrant/axios-interceptor'
 import { createTokenManager, type EvergrantEvent, isEvergrantError } from '@evergrant/core'
@@ -112,6 +112,7 @@ function run(setup: WorkerSetup): (order: Order) => Promise<void> {
     await tokens.close()
     await sqlite.close()
     report()
+    folder = undefined
     process.removeListener('disconnect', abandoned)
     if (process.connected) process.disconnect()
   }
@@ -132,10 +133,15 @@ function inWords(error: unknown): string {
 
 /** The main process is gone, and with it the server: nothing is left to save, and nobody else cleans up. */
 let folder: string | undefined
-function abandoned(): never {
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
-  process.exit(0)
-}
+const mainPid = process.ppid
+const abandoned = (): never => process.exit(0)
+process.on('exit', () => {
+  if (process.connected && process.ppid === mainPid) return
+  // Once more if another worker, which ends just now too, made a file in the midst of this.
+  for (let tries = 0; folder !== undefined && existsSync(folder) && tries < 10; tries++) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+})
 
 let obey: ((order: Order) => Promise<void>) | undefined
 process.on('message', (order: Order) => {

@@ -85,20 +85,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'no escrow',
     file: 'store/escrowed-store.ts',
-    from: 'await Promise.race([hold(held, () => isAwaited).catch(() => {}), late])',
+    from: 'await Promise.race([escrow.hold(held, () => isAwaited).catch(() => {}), late])',
     to: 'await Promise.race([Promise.resolve(), late])',
   },
   {
     name: 'the escrow is dropped at commit',
     file: 'store/escrowed-store.ts',
-    from: "      const answer = await remote.commit(request)\n      if (answer.status === 'committed') markStored(held)\n      else drop(held)",
-    to: '      const answer = await remote.commit(request)\n      void markStored\n      drop(held)',
+    from: "      spending.delete(request.attempt)\n      if (answer.status === 'committed') markStored(held)\n      else drop(held)",
+    to: '      spending.delete(request.attempt)\n      void markStored\n      drop(held)',
   },
   {
     name: 'the escrow is not looked into',
     file: 'store/escrowed-store.ts',
-    from: 'const held = await heldAt({ ...link, generation: link.generation + 1 })\n    if (held?.kind',
-    to: 'const held = undefined as Held | undefined\n    void heldAt\n    if (held?.kind',
+    from: 'const held = await escrow.at({ ...link, generation })',
+    to: 'const held = undefined as Held | undefined',
   },
   {
     name: 'a dead mark on invalid_client',
@@ -300,8 +300,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a successor of a token that was kept is dropped',
     file: 'rotation/store-successor.ts',
-    from: 'other.generation > link.generation && holdsSpent(',
-    to: 'other.generation > link.generation + 99 && holdsSpent(',
+    from: '        other.generation > link.generation &&\n        holdsSpent(',
+    to: '        other.generation > link.generation + 99 &&\n        holdsSpent(',
   },
   {
     name: "what close reports is nobody's while keep-alive is at work",
