@@ -206,6 +206,53 @@ describe('a successor in escrow', () => {
     expect((await remoteInner.load(key)).record).toMatchObject({ generation: 2, secret: '2 of new' })
   })
 
+  const pairOf = (secret: string) => ({ secret, expiresAtMs: null, renewAtMs: null })
+
+  // The older chain's lay over it, and was refused by the store: both were gone (simulation, seed 97484).
+  it('keeps a successor that is not stored when one of an older chain comes later', async () => {
+    const disk = memoryStore()
+    const kept = escrowed(remote, disk)
+    const authorize = (chain: string, expectedChain: string | null) =>
+      kept.save({ ...key, chain, expectedChain, generation: 1, ...pairOf(`1 of ${chain}`) })
+    const commit = (chain: string) =>
+      kept.commit({ ...key, chain, generation: 1, attempt: chain, next: pairOf(`2 of ${chain}`) })
+    await authorize('old', null)
+    await authorize('new', 'old')
+    remote.away = true
+    await expect(commit('new')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await expect(commit('old')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    remote.away = false
+    expect((await commit('old')).status).toBe('superseded')
+    expect((await escrowed(remote, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+  })
+
+  // What followed the forgotten authorization was dropped, and the token before it sent again (simulation, seed 29161).
+  it('follows an authorization that a remote store forgot, and brings that back first', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const kept = escrowed(remote, disk)
+    const old = { ...key, chain: 'old', generation: 1, expectedChain: null, ...pairOf('1 of old') } as const
+    await kept.save(old)
+    await kept.save({ ...old, chain: 'new', expectedChain: 'old', ...pairOf('1 of new') })
+    await forgetful.save(old)
+    const after = escrowed(forgetful, disk)
+    const next = pairOf('2 of new')
+    expect((await after.commit({ ...key, chain: 'new', generation: 1, attempt: 'a', next })).status).toBe(
+      'committed',
+    )
+    expect((await forgetful.load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+  })
+
+  it('finds an authorization that a remote store forgot at the first use of the grant', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const old = { ...key, chain: 'old', generation: 1, expectedChain: null, ...pairOf('1 of old') } as const
+    await escrowed(remote, disk).save(old)
+    await escrowed(remote, disk).save({ ...old, chain: 'new', expectedChain: 'old', ...pairOf('1 of new') })
+    await forgetful.save(old)
+    expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 1 })
+  })
+
   it('reaches the remote store although the local disk fails', async () => {
     const { clientId, clientSecret, tokenEndpoint } = server
     const broken: TokenStore = { ...memoryStore(), save: () => Promise.reject(down) }

@@ -46,7 +46,12 @@ const found: readonly [number, string][] = [
   ],
   [15048, 'a grant was marked dead though an escrow held what its token was replaced by, two links back'],
   [17593, 'a token was sent again though its replacement lay in escrow, as successor of an older link'],
+  [
+    29161,
+    'a store forgot an authorization: what followed it was dropped, and the token before it sent again',
+  ],
   [37559, 'what was handed out before its commit outranked an authorization'],
+  [97484, "an old chain's late successor lay over one of the new chain that no store had"],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

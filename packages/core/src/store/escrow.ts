@@ -1,10 +1,15 @@
-import type { CommitRequest, GrantLink, SaveRequest, TokenStore } from './token-store.js'
+import type { CommitRequest, GrantLink, GrantRecord, SaveRequest, TokenStore } from './token-store.js'
 
 /** The `provider` under which the local store of `escrowed` keeps what is in escrow: for re-sealing it. */
 export const ESCROW_PROVIDER = 'evergrant escrow'
 
 /** What lies in escrow: the very request that the remote store shall get. */
-export type Held = HeldCommit | { readonly kind: 'save'; readonly request: SaveRequest }
+export type Held = HeldCommit | HeldSave
+
+interface HeldSave {
+  readonly kind: 'save'
+  readonly request: SaveRequest
+}
 
 export interface HeldCommit {
   readonly kind: 'commit'
@@ -13,21 +18,28 @@ export interface HeldCommit {
   readonly spent?: string | undefined
 }
 
+interface Place {
+  readonly provider: string
+  readonly grantId: string
+}
+
 /** Requests on this machine's disk, on their way to the remote store. */
 export interface Escrow {
   /** Over whatever lies there, unless it came there while this was on its way and nobody waits any more. */
   hold(held: Held, isAwaited: () => boolean): Promise<void>
   /** What leads to this link, if it came by this machine. */
   at(link: GrantLink): Promise<Held | undefined>
+  /** The authorization that replaced this chain, if it was the grant's latest and came by this machine. */
+  replacing(link: GrantLink): Promise<HeldSave | undefined>
   /** The remote store has it. It stays, should that one forget; the next start need not look at it. */
-  mark(held: Held): Promise<boolean>
+  mark(held: Held): Promise<unknown>
   /** The remote store has something newer. */
   drop(held: Held): Promise<unknown>
   /** The grant was removed. */
-  clear(key: { readonly provider: string; readonly grantId: string }): Promise<void>
+  clear(key: Place): Promise<void>
   /** What no remote store is known to have. */
-  unstored(limit: number): Promise<readonly { readonly provider: string; readonly grantId: string }[]>
-  read(place: { readonly provider: string; readonly grantId: string }): Promise<Held | undefined>
+  unstored(limit: number): Promise<readonly Place[]>
+  read(place: Place): Promise<Held | undefined>
 }
 
 export function createEscrow(local: TokenStore): Escrow {
@@ -37,6 +49,13 @@ export function createEscrow(local: TokenStore): Escrow {
     grantId: JSON.stringify([provider, grantId, generation % 2]),
   })
   const placeOf = (held: Held) => place({ ...held.request, generation: pathOf(held).generation })
+
+  /** Nobody here knows which of two chains is newer: where one is not stored yet, the other lies beside it. */
+  const beside = ({ provider, grantId, chain, generation }: GrantLink) => ({
+    provider: ESCROW_PROVIDER,
+    grantId: JSON.stringify([provider, grantId, generation % 2, chain]),
+  })
+  const besideOf = (held: Held) => beside({ ...held.request, generation: pathOf(held).generation })
 
   /** A new chain for each state: the local store treats a repeated chain as a repeated save. */
   function nameOf(held: Held, state: 'held' | 'stored'): string {
@@ -51,9 +70,14 @@ export function createEscrow(local: TokenStore): Escrow {
    * @param expected - name of what lies there, `null`: nothing
    * @returns whether it was taken
    */
-  async function write(held: Held, state: 'held' | 'stored', expected: string | null): Promise<boolean> {
+  async function write(
+    where: Place,
+    held: Held,
+    state: 'held' | 'stored',
+    expected: string | null,
+  ): Promise<boolean> {
     const { status } = await local.save({
-      ...placeOf(held),
+      ...where,
       chain: nameOf(held, state),
       expectedChain: expected,
       generation: 1,
@@ -64,24 +88,45 @@ export function createEscrow(local: TokenStore): Escrow {
     return status === 'saved'
   }
 
-  async function read(key: {
-    readonly provider: string
-    readonly grantId: string
-  }): Promise<Held | undefined> {
-    const { record } = await local.load(key)
-    return record && (JSON.parse(record.secret) as Held)
+  async function read(where: Place): Promise<Held | undefined> {
+    const { record } = await local.load(where)
+    return record && heldIn(record)
   }
+
+  const removeFrom = (where: Place, held: Held) =>
+    local.remove({ ...where, expectedChain: nameOf(held, 'held') })
 
   return {
     async hold(held, isAwaited) {
       do {
-        const { record } = await local.load(placeOf(held))
-        if (await write(held, 'held', record?.chain ?? null)) return
+        let where = placeOf(held)
+        let { record } = await local.load(where)
+        if (record && isUnstored(record) && pathOf(heldIn(record)).chain !== pathOf(held).chain) {
+          where = besideOf(held)
+          record = (await local.load(where)).record
+        }
+        if (await write(where, held, 'held', record?.chain ?? null)) return
       } while (isAwaited())
     },
-    at: (link) => read(place(link)),
-    mark: (held) => write(held, 'stored', nameOf(held, 'held')),
-    drop: (held) => local.remove({ ...placeOf(held), expectedChain: nameOf(held, 'held') }),
+    async at(link) {
+      for (const where of [place(link), beside(link)]) {
+        const held = await read(where)
+        if (held && pathOf(held).chain === link.chain) return held
+      }
+      return undefined
+    },
+    async replacing(link) {
+      const held = await read(place({ ...link, generation: 1 }))
+      return held?.kind === 'save' && held.request.expectedChain === link.chain ? held : undefined
+    },
+    async mark(held) {
+      const isMarked = await write(placeOf(held), held, 'stored', nameOf(held, 'held'))
+      if (!isMarked) await removeFrom(besideOf(held), held)
+    },
+    async drop(held) {
+      await removeFrom(placeOf(held), held)
+      await removeFrom(besideOf(held), held)
+    },
     async clear(key) {
       for (const generation of [0, 1]) await local.remove(place({ ...key, generation }))
     },
@@ -92,6 +137,10 @@ export function createEscrow(local: TokenStore): Escrow {
     read,
   }
 }
+
+const heldIn = ({ secret }: GrantRecord): Held => JSON.parse(secret) as Held
+
+const isUnstored = ({ renewAtMs }: GrantRecord): boolean => renewAtMs !== null
 
 /** The link that it leads to, and by which attempt. */
 function pathOf(held: Held): { chain: string; attempt: string; generation: number } {

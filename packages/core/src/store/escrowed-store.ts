@@ -73,13 +73,19 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     return commitHeld({ kind: 'commit', request: { ...request, generation }, spent })
   }
 
-  /** Whether the remote store took it. */
-  async function bring(held: Held): Promise<boolean> {
-    if (held.kind === 'commit') return (await commitHeld(held)).status === 'committed'
+  /** Whether the remote store took it, has it, or has something newer. */
+  async function bring(held: Held): Promise<'taken' | 'there' | 'refused'> {
+    if (held.kind === 'commit') return (await commitHeld(held)).status === 'committed' ? 'taken' : 'refused'
     // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
     const { record } = await remote.load(held.request)
-    if (record?.chain === held.request.chain) return false
-    return (await remote.save(held.request)).status === 'saved'
+    if (record?.chain === held.request.chain) return 'there'
+    return (await remote.save(held.request)).status === 'saved' ? 'taken' : 'refused'
+  }
+
+  /** Brings the authorization that replaced this chain into a store that forgot it. */
+  async function authorizeAgain(link: GrantLink): Promise<boolean> {
+    const held = await escrow.replacing(link)
+    return held !== undefined && (await bring(held)) !== 'refused'
   }
 
   /**
@@ -117,6 +123,11 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   async function recoverSuccessor(
     link: GrantLink & { readonly secret?: string },
   ): Promise<Timed<{ record: GrantRecord }> | undefined> {
+    if (await authorizeAgain(link)) {
+      const { record, nowMs } = await remote.load(link)
+      if (!record || record.chain === link.chain) return undefined
+      return (await recoverSuccessor(record)) ?? { record, nowMs }
+    }
     for (const generation of [link.generation + 1, link.generation]) {
       const held = await escrow.at({ ...link, generation })
       if (!succeeds(held, link)) continue
@@ -160,7 +171,12 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       const spent = spending.get(request.attempt)
       const held: Held = { kind: 'commit', request, spent }
       await holdIfPossible(held)
-      const answer = await remote.commit(request)
+      let answer = await remote.commit(request)
+      if (answer.status === 'superseded' && answer.record.chain !== request.chain) {
+        // A disk that fails keeps no answer back.
+        const isBack = await authorizeAgain(answer.record).catch(() => false)
+        if (isBack) answer = await remote.commit(request)
+      }
       // A newer link that still holds what was spent: ours follows that one, and comes once more.
       if (answer.status === 'superseded' && holdsSpent(answer.record, spent, request.next)) return answer
       spending.delete(request.attempt)
@@ -184,8 +200,9 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
         for (const place of places) {
           const held = await escrow.read(place)
           if (!held) continue
-          if (await bring(held)) brought += 1
-          await escrow.mark(held)
+          const came = await bring(held)
+          if (came === 'taken') brought += 1
+          await (came === 'refused' ? escrow.drop(held) : escrow.mark(held))
         }
         if (places.length < AT_ONCE) return brought
       }
