@@ -36,6 +36,7 @@ describe('escrowed(memory, memory) keeps the contract', () => {
 })
 
 const key = { provider: 'p', grantId: 'g' }
+const pairOf = (secret: string) => ({ secret, expiresAtMs: null, renewAtMs: null })
 const down = new EvergrantError('STORE_UNAVAILABLE', 'away')
 
 let server: AuthorizationServer
@@ -183,14 +184,13 @@ describe('a successor in escrow', () => {
     const disk = memoryStore()
     const slow = gatedStore(disk)
     const [late, reader] = [escrowed(remote, slow, { waitMs: 10 }), escrowed(remote, disk)]
-    const pair = (secret: string) => ({ secret, expiresAtMs: null, renewAtMs: null })
     const link = (chain: string) => ({ provider: 'p', grantId: 'g', chain, generation: 1 })
     const commit = (chain: string) => ({
       ...link(chain),
       attempt: `of ${chain}`,
-      next: pair(`2 of ${chain}`),
+      next: pairOf(`2 of ${chain}`),
     })
-    await remoteInner.save({ ...link('new'), ...pair('1 of new'), generation: 1 })
+    await remoteInner.save({ ...link('new'), ...pairOf('1 of new'), generation: 1 })
     const write = slow.hold('save', 'before')
     const superseded = late.commit(commit('old'))
     await write.arrived
@@ -206,18 +206,17 @@ describe('a successor in escrow', () => {
     expect((await remoteInner.load(key)).record).toMatchObject({ generation: 2, secret: '2 of new' })
   })
 
-  const pairOf = (secret: string) => ({ secret, expiresAtMs: null, renewAtMs: null })
+  const authorization = (chain: string, expectedChain: string | null) =>
+    ({ ...key, chain, expectedChain, generation: 1, ...pairOf(`1 of ${chain}`) }) as const
 
   // The older chain's lay over it, and was refused by the store: both were gone (simulation, seed 97484).
   it('keeps a successor that is not stored when one of an older chain comes later', async () => {
     const disk = memoryStore()
     const kept = escrowed(remote, disk)
-    const authorize = (chain: string, expectedChain: string | null) =>
-      kept.save({ ...key, chain, expectedChain, generation: 1, ...pairOf(`1 of ${chain}`) })
     const commit = (chain: string) =>
       kept.commit({ ...key, chain, generation: 1, attempt: chain, next: pairOf(`2 of ${chain}`) })
-    await authorize('old', null)
-    await authorize('new', 'old')
+    await kept.save(authorization('old', null))
+    await kept.save(authorization('new', 'old'))
     remote.away = true
     await expect(commit('new')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     await expect(commit('old')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
@@ -231,10 +230,9 @@ describe('a successor in escrow', () => {
     const disk = memoryStore()
     const forgetful = memoryStore()
     const kept = escrowed(remote, disk)
-    const old = { ...key, chain: 'old', generation: 1, expectedChain: null, ...pairOf('1 of old') } as const
-    await kept.save(old)
-    await kept.save({ ...old, chain: 'new', expectedChain: 'old', ...pairOf('1 of new') })
-    await forgetful.save(old)
+    await kept.save(authorization('old', null))
+    await kept.save(authorization('new', 'old'))
+    await forgetful.save(authorization('old', null))
     const after = escrowed(forgetful, disk)
     const next = pairOf('2 of new')
     expect((await after.commit({ ...key, chain: 'new', generation: 1, attempt: 'a', next })).status).toBe(
@@ -246,10 +244,10 @@ describe('a successor in escrow', () => {
   it('finds an authorization that a remote store forgot at the first use of the grant', async () => {
     const disk = memoryStore()
     const forgetful = memoryStore()
-    const old = { ...key, chain: 'old', generation: 1, expectedChain: null, ...pairOf('1 of old') } as const
-    await escrowed(remote, disk).save(old)
-    await escrowed(remote, disk).save({ ...old, chain: 'new', expectedChain: 'old', ...pairOf('1 of new') })
-    await forgetful.save(old)
+    const kept = escrowed(remote, disk)
+    await kept.save(authorization('old', null))
+    await kept.save(authorization('new', 'old'))
+    await forgetful.save(authorization('old', null))
     expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 1 })
   })
 

@@ -1,4 +1,11 @@
-import type { CommitRequest, GrantLink, GrantRecord, SaveRequest, TokenStore } from './token-store.js'
+import type {
+  CommitRequest,
+  GrantKey,
+  GrantLink,
+  GrantRecord,
+  SaveRequest,
+  TokenStore,
+} from './token-store.js'
 
 /** The `provider` under which the local store of `escrowed` keeps what is in escrow: for re-sealing it. */
 export const ESCROW_PROVIDER = 'evergrant escrow'
@@ -18,28 +25,23 @@ export interface HeldCommit {
   readonly spent?: string | undefined
 }
 
-interface Place {
-  readonly provider: string
-  readonly grantId: string
-}
-
 /** Requests on this machine's disk, on their way to the remote store. */
 export interface Escrow {
-  /** Over whatever lies there, unless it came there while this was on its way and nobody waits any more. */
+  /** Over whatever of its chain, or stored, lies there; unless it came there on the way and nobody waits any more. */
   hold(held: Held, isAwaited: () => boolean): Promise<void>
   /** What leads to this link, if it came by this machine. */
   at(link: GrantLink): Promise<Held | undefined>
   /** The authorization that replaced this chain, if it was the grant's latest and came by this machine. */
   replacing(link: GrantLink): Promise<HeldSave | undefined>
-  /** The remote store has it. It stays, should that one forget; the next start need not look at it. */
-  mark(held: Held): Promise<unknown>
+  /** The remote store has it. It stays in its own place, should that one forget; the next start need not look at it. */
+  mark(held: Held): Promise<void>
   /** The remote store has something newer. */
-  drop(held: Held): Promise<unknown>
+  drop(held: Held): Promise<void>
   /** The grant was removed. */
-  clear(key: Place): Promise<void>
+  clear(key: GrantKey): Promise<void>
   /** What no remote store is known to have. */
-  unstored(limit: number): Promise<readonly Place[]>
-  read(place: Place): Promise<Held | undefined>
+  unstored(limit: number): Promise<readonly GrantKey[]>
+  read(place: GrantKey): Promise<Held | undefined>
 }
 
 export function createEscrow(local: TokenStore): Escrow {
@@ -48,18 +50,16 @@ export function createEscrow(local: TokenStore): Escrow {
     provider: ESCROW_PROVIDER,
     grantId: JSON.stringify([provider, grantId, generation % 2]),
   })
-  const placeOf = (held: Held) => place({ ...held.request, generation: pathOf(held).generation })
 
   /** Nobody here knows which of two chains is newer: where one is not stored yet, the other lies beside it. */
   const beside = ({ provider, grantId, chain, generation }: GrantLink) => ({
     provider: ESCROW_PROVIDER,
     grantId: JSON.stringify([provider, grantId, generation % 2, chain]),
   })
-  const besideOf = (held: Held) => beside({ ...held.request, generation: pathOf(held).generation })
 
   /** A new chain for each state: the local store treats a repeated chain as a repeated save. */
   function nameOf(held: Held, state: 'held' | 'stored'): string {
-    const { chain, attempt, generation } = pathOf(held)
+    const { chain, attempt, generation } = linkTo(held)
     return `${chain} ${generation} ${attempt} ${state}`
   }
 
@@ -71,7 +71,7 @@ export function createEscrow(local: TokenStore): Escrow {
    * @returns whether it was taken
    */
   async function write(
-    where: Place,
+    where: GrantKey,
     held: Held,
     state: 'held' | 'stored',
     expected: string | null,
@@ -88,21 +88,22 @@ export function createEscrow(local: TokenStore): Escrow {
     return status === 'saved'
   }
 
-  async function read(where: Place): Promise<Held | undefined> {
+  async function read(where: GrantKey): Promise<Held | undefined> {
     const { record } = await local.load(where)
     return record && heldIn(record)
   }
 
-  const removeFrom = (where: Place, held: Held) =>
+  const removeFrom = (where: GrantKey, held: Held) =>
     local.remove({ ...where, expectedChain: nameOf(held, 'held') })
 
   return {
     async hold(held, isAwaited) {
+      const link = linkTo(held)
       do {
-        let where = placeOf(held)
+        let where = place(link)
         let { record } = await local.load(where)
-        if (record && isUnstored(record) && pathOf(heldIn(record)).chain !== pathOf(held).chain) {
-          where = besideOf(held)
+        if (record && isUnstored(record) && linkTo(heldIn(record)).chain !== link.chain) {
+          where = beside(link)
           record = (await local.load(where)).record
         }
         if (await write(where, held, 'held', record?.chain ?? null)) return
@@ -111,7 +112,7 @@ export function createEscrow(local: TokenStore): Escrow {
     async at(link) {
       for (const where of [place(link), beside(link)]) {
         const held = await read(where)
-        if (held && pathOf(held).chain === link.chain) return held
+        if (held && linkTo(held).chain === link.chain) return held
       }
       return undefined
     },
@@ -120,12 +121,14 @@ export function createEscrow(local: TokenStore): Escrow {
       return held?.kind === 'save' && held.request.expectedChain === link.chain ? held : undefined
     },
     async mark(held) {
-      const isMarked = await write(placeOf(held), held, 'stored', nameOf(held, 'held'))
-      if (!isMarked) await removeFrom(besideOf(held), held)
+      const link = linkTo(held)
+      const isMarked = await write(place(link), held, 'stored', nameOf(held, 'held'))
+      if (!isMarked) await removeFrom(beside(link), held)
     },
     async drop(held) {
-      await removeFrom(placeOf(held), held)
-      await removeFrom(besideOf(held), held)
+      const link = linkTo(held)
+      await removeFrom(place(link), held)
+      await removeFrom(beside(link), held)
     },
     async clear(key) {
       for (const generation of [0, 1]) await local.remove(place({ ...key, generation }))
@@ -143,9 +146,9 @@ const heldIn = ({ secret }: GrantRecord): Held => JSON.parse(secret) as Held
 const isUnstored = ({ renewAtMs }: GrantRecord): boolean => renewAtMs !== null
 
 /** The link that it leads to, and by which attempt. */
-function pathOf(held: Held): { chain: string; attempt: string; generation: number } {
-  const { chain, generation } = held.request
+function linkTo(held: Held): GrantLink & { readonly attempt: string } {
+  const { provider, grantId, chain, generation } = held.request
   return held.kind === 'commit'
-    ? { chain, attempt: held.request.attempt, generation: generation + 1 }
-    : { chain, attempt: 'save', generation }
+    ? { provider, grantId, chain, attempt: held.request.attempt, generation: generation + 1 }
+    : { provider, grantId, chain, attempt: 'save', generation }
 }

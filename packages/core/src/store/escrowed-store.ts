@@ -33,7 +33,8 @@ const AT_ONCE = 100
  * another one left behind, at the first use of the grant; nobody waits for the lease of a process that died.
  *
  * A successor stays in escrow until the next one is stored, so that a remote store that forgets its last writes
- * (a failover) gets them back. Survives `kill -9` from the moment at which `local` has answered; before that lie
+ * (a failover) gets them back; so does an authorization that replaced another one, until its second rotation. A
+ * grant that the store has no record of at all is not brought back: it may have been removed. Survives `kill -9` from the moment at which `local` has answered; before that lie
  * the milliseconds between socket and disk.
  *
  * When `local` fails or does not answer within `waitMs`, the remote store is written all the same: then the gap is
@@ -200,9 +201,9 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
         for (const place of places) {
           const held = await escrow.read(place)
           if (!held) continue
-          const came = await bring(held)
-          if (came === 'taken') brought += 1
-          await (came === 'refused' ? escrow.drop(held) : escrow.mark(held))
+          const outcome = await bring(held)
+          if (outcome === 'taken') brought += 1
+          await (outcome === 'refused' ? escrow.drop(held) : escrow.mark(held))
         }
         if (places.length < AT_ONCE) return brought
       }
