@@ -45,7 +45,9 @@ async function play(asked: SeedsAsked): Promise<number> {
   } else summary = await tellSeed(seed, json ? TOLD_LINES : Number.POSITIVE_INFINITY)
   const coverage = reportCoverage(summary.coverage)
   for (const { pair, times, because } of coverage.impossible)
-    say(`REACHED ${times} times though impossible: ${pair}: ${because}`)
+    say(
+      `REACHED ${times} times though impossible, first by seed ${summary.reachedFirst[pair]}: ${pair}: ${because}`,
+    )
   const isLong = summary.seeds >= LONG_RUN_SEEDS
   if (isLong) for (const pair of coverage.missing) say(`MISSING: ${pair} was never reached`)
   const results = { ...summary, coverage, faultsInAll: sum(summary.faults) }

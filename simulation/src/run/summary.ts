@@ -11,6 +11,8 @@ export interface Summary {
   violations: { seed: number; promise: string; what: string; grant: string | undefined }[]
   unavoidableLosses: Record<string, number>
   coverage: Record<string, number>
+  /** Of each name in `coverage` the lowest seed that reached it. */
+  reachedFirst: Record<string, number>
 }
 
 export function emptySummary(): Summary {
@@ -23,6 +25,7 @@ export function emptySummary(): Summary {
     violations: [],
     unavoidableLosses: {},
     coverage: {},
+    reachedFirst: {},
   }
 }
 
@@ -36,7 +39,10 @@ export function addSeed(summary: Summary, result: SeedResult): void {
   summary.rotations += tally.rotations
   summary.calls += tally.calls
   for (const [name, times] of tally.faults) add(summary.faults, name, times)
-  for (const [name, times] of tally.coverage) add(summary.coverage, name, times)
+  for (const [name, times] of tally.coverage) {
+    add(summary.coverage, name, times)
+    keepLowest(summary.reachedFirst, name, seed)
+  }
   // A revoked family and its dead mark are one loss.
   const lost = new Map(losses.map(({ grant, chain, cause }) => [`${grant} ${chain}`, cause]))
   const byCause = new Map<string, number>()
@@ -53,6 +59,7 @@ export function addSummary(to: Summary, from: Summary): void {
   for (const part of ['faults', 'coverage', 'unavoidableLosses'] as const) {
     for (const [name, times] of Object.entries(from[part])) add(to[part], name, times)
   }
+  for (const [name, seed] of Object.entries(from.reachedFirst)) keepLowest(to.reachedFirst, name, seed)
   to.violations.push(...from.violations)
 }
 
@@ -61,4 +68,8 @@ export const sum = (counts: Readonly<Record<string, number>>): number =>
 
 function add(counts: Record<string, number>, name: string, times: number): void {
   counts[name] = (counts[name] ?? 0) + times
+}
+
+function keepLowest(seeds: Record<string, number>, name: string, seed: number): void {
+  seeds[name] = Math.min(seeds[name] ?? seed, seed)
 }
