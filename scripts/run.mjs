@@ -68,6 +68,7 @@ const TASKS = {
     ['oxlint', '--type-aware', '--deny-warnings'],
     ['knip'],
     ['node', 'scripts/check-dependencies.mjs'],
+    ['node', '--import=tsx', 'simulation/src/mutants/check-places.ts'],
     ['turbo', 'run', 'build', 'typecheck', '--output-logs=errors-only'],
   ],
 }

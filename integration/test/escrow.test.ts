@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   createTokenManager,
+  ESCROW_PROVIDER,
   EvergrantError,
   escrowed,
   memoryStore,
@@ -11,7 +12,7 @@ import {
 } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
 import { type AuthorizationServer, startAuthorizationServer, storeContract } from '@evergrant/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type GatedStore, gatedStore } from './gated-store.js'
 import { shortTimings } from './small-fleet.js'
 
@@ -223,6 +224,105 @@ describe('a successor in escrow', () => {
     remote.away = false
     expect((await commit('old')).status).toBe('superseded')
     expect((await escrowed(remote, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+  })
+
+  // It lay where the new authorization had lain, and that could not be brought back (simulation, seed 126).
+  it('keeps an authorization that is stored when a successor of the chain before it comes later', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const kept = escrowed(remote, disk)
+    await kept.save(authorization('old', null))
+    const commit = (store: TokenStore, chain: string, generation: number) =>
+      store.commit({
+        ...key,
+        chain,
+        generation,
+        attempt: chain,
+        next: pairOf(`${generation + 1} of ${chain}`),
+      })
+    await commit(kept, 'old', 1)
+    await kept.save(authorization('new', 'old'))
+    expect((await commit(kept, 'old', 2)).status).toBe('superseded')
+    await forgetful.save(authorization('old', null))
+    await commit(forgetful, 'old', 1)
+    expect((await commit(escrowed(forgetful, disk), 'new', 1)).status).toBe('committed')
+  })
+
+  // The store took it, and what was known of the newer authorization was overwritten (simulation, seed 18118).
+  it('stores no successor of a chain whose replacement the remote store forgot', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const kept = escrowed(remote, disk)
+    const commit = (store: TokenStore, chain: string) =>
+      store.commit({ ...key, chain, generation: 1, attempt: chain, next: pairOf(`2 of ${chain}`) })
+    await kept.save(authorization('old', null))
+    await kept.save(authorization('new', 'old'))
+    await commit(kept, 'new')
+    await forgetful.save(authorization('old', null))
+    const after = escrowed(forgetful, disk)
+    expect((await commit(after, 'old')).status).toBe('superseded')
+    expect((await after.load(key)).record).toMatchObject({ chain: 'new', generation: 2, secret: '2 of new' })
+  })
+
+  // It was kept beside what a process had left there, and not any more when it was stored (simulation, seed 33277).
+  it('stays where the remote store has it, whatever an older chain left in its place', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const kept = escrowed(remote, disk)
+    const commit = (store: TokenStore, chain: string) =>
+      store.commit({ ...key, chain, generation: 1, attempt: chain, next: pairOf(`2 of ${chain}`) })
+    await kept.save(authorization('old', null))
+    remote.away = true
+    await expect(commit(kept, 'old')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    remote.away = false
+    await remoteInner.save(authorization('new', 'old'))
+    await commit(kept, 'new')
+    await vi.waitFor(async () =>
+      expect(
+        (await disk.claimDue({ provider: ESCROW_PROVIDER, beforeMs: 0, limit: 9, holdMs: 0 })).keys,
+      ).toEqual([]),
+    )
+    await forgetful.save(authorization('new', null))
+    expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+  })
+
+  // A process adopted the authorization, and handed out its first token after its second (simulation, seed 13702).
+  it('tells whoever is told of an authorization of the successor that it has here', async () => {
+    const disk = memoryStore()
+    const forgetful = memoryStore()
+    const kept = escrowed(remote, disk)
+    const next = pairOf('2 of new')
+    await kept.save(authorization('old', null))
+    await kept.save(authorization('new', 'old'))
+    await kept.commit({ ...key, chain: 'new', generation: 1, attempt: 'a', next })
+    await forgetful.save(authorization('new', null))
+    const after = escrowed(forgetful, disk)
+    const asked = {
+      ...key,
+      chain: 'old',
+      generation: 1,
+      attempt: 'b',
+      ttlMs: 1_000,
+      maxHoldMs: 1_000,
+    } as const
+    expect(await after.acquire(asked)).toMatchObject({
+      status: 'superseded',
+      record: { chain: 'new', generation: 2 },
+    })
+  })
+
+  // It was saved once more, over the newer one, with a token that may be spent (simulation, seed 17741).
+  it('does not come once more over a newer authorization when its own answer was slow', async () => {
+    const disk = memoryStore()
+    const kept = escrowed(remote, disk)
+    await kept.save(authorization('old', null))
+    const slow = remote.hold('save', 'before')
+    const saved = kept.save(authorization('new', 'old'))
+    await slow.arrived
+    await kept.load(key)
+    await kept.save(authorization('newest', 'new'))
+    slow.open()
+    expect(await saved).toMatchObject({ status: 'saved', record: { chain: 'newest' } })
   })
 
   // What followed the forgotten authorization was dropped, and the token before it sent again (simulation, seed 29161).

@@ -52,6 +52,12 @@ const found: readonly [number, string][] = [
   ],
   [37559, 'what was handed out before its commit outranked an authorization'],
   [97484, "an old chain's late successor lay over one of the new chain that no store had"],
+  [17741, 'an authorization was saved once more over a newer one, as its own answer was slow'],
+  [
+    33277,
+    'a successor was in no escrow any more when it was stored, as an older chain had left one in its place',
+  ],
+  [18118, 'a successor of an older chain lay over one of a newer, which the store then forgot'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 
@@ -79,6 +85,8 @@ const misjudged: readonly [number, string][] = [
   [34789, 'a store that forgot an authorization, and with it why its successor was refused'],
   [105199, 'a store that forgot a removal, and with it a rotation'],
   [4807, 'a refusal torn in half, heard again under the lease'],
+  [18934, 'an expiry written down late, and read before its writer had its answer'],
+  [11526, 'an expiry written down late by a machine that slept, whose wall clock was set forward after that'],
 ]
 
 describe('a seed that a judge misread', () => {

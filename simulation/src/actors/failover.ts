@@ -4,10 +4,12 @@ import type { World } from '../run/world.js'
 import { call } from './caller.js'
 import { deploy } from './deployment.js'
 
+/** What a node that takes over may not have. */
+export const MOST_LOST_MS = 2_000
+
 /** The store's place is taken by a node that does not have the last writes. */
-export function failOver(world: World): void {
+export function failOver(world: World, lostMs: number): void {
   const { store, time, chance, verdicts } = world
-  const lostMs = chance.spread(20, 2_000)
   const changed = store.forgetSince(time.nowMs - lostMs)
   world.tell(() => `the store forgets its last ${Math.round(lostMs)} ms`)
   if (changed.length === 0) return

@@ -1,7 +1,7 @@
 import type { FleetProcess } from '../fleet/fleet-process.js'
 import type { JudgedProvider } from '../oracle/oracle.js'
 import type { World } from '../run/world.js'
-import { failOver, reconnect } from './failover.js'
+import { failOver, MOST_LOST_MS, reconnect } from './failover.js'
 import { authorize } from './user.js'
 
 /** What may accompany a burst of calls: conditions that last, people who act, machines that are set right. */
@@ -34,7 +34,7 @@ export function accompany(world: World, of: JudgedProvider, grantId: string, las
       reconnect(world)
     })
   })
-  a(faults.rollback, 'store forgets', () => failOver(world))
+  a(faults.rollback, 'store forgets', () => failOver(world, chance.spread(20, MOST_LOST_MS)))
   a(faults.partition, 'partition', () => {
     // Now and then the very one that has a successor in hand, or is about to.
     const process = (chance.happens(0.5) && world.tries.holderOf(grantId)) || someProcess()?.process

@@ -1,4 +1,4 @@
-import { hiddenMs, markClocks } from '../fleet/clock-mark.js'
+import { markClocks, sleptMs } from '../fleet/clock-mark.js'
 import type { FleetProcess } from '../fleet/fleet-process.js'
 import { judgeSilence } from '../oracle/judge-hand-outs.js'
 import type { JudgedProvider } from '../oracle/oracle.js'
@@ -30,11 +30,14 @@ export async function authorize(
         const expires_in = plan.accessLifeMs / 1000
         const calledAt = markClocks(owner.process, world.time)
         const reply = { access_token: token.access.text, refresh_token: token.text, expires_in }
+        const { writtenLateByMs } = world.verdicts.bench.ledger
+        // A machine that sleeps meanwhile, and whose clocks do not show it, writes the expiry down too late; it is stored
+        // before its caller hears of it, and what failed may be stored later.
+        const sleptSoFarMs = (): number => sleptMs(owner.process, calledAt, world.time)
+        writtenLateByMs.set(token.access.text, sleptSoFarMs)
         await manager.saveGrant(grantId, reply).finally(() => {
-          // A machine that slept meanwhile, and whose clocks do not show it, wrote the expiry down too late; and what
-          // failed may be stored later.
-          const hidden = hiddenMs(owner.process, calledAt, world.time)
-          if (hidden > 0) world.verdicts.bench.ledger.writtenLateByMs.set(token.access.text, hidden)
+          const slept = sleptSoFarMs()
+          writtenLateByMs.set(token.access.text, () => slept)
         })
       } else {
         const code = server.issueCode(grantId)

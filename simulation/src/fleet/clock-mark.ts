@@ -20,3 +20,8 @@ export function hiddenMs({ machine }: SimProcess, since: ClockMark, time: Schedu
   const shownMs = Math.max(machine.wallMs() - since.wallMs, machine.monotonicMs() - since.monotonicMs)
   return time.nowMs - since.trueMs - shownMs
 }
+
+/** Time since the mark in which the machine slept: whether its wall clock showed that depends on when one looked. */
+export function sleptMs({ machine }: SimProcess, since: ClockMark, time: Scheduler): number {
+  return time.nowMs - since.trueMs - (machine.monotonicMs() - since.monotonicMs)
+}

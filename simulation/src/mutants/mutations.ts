@@ -85,14 +85,26 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'no escrow',
     file: 'store/escrowed-store.ts',
-    from: 'await Promise.race([escrow.hold(held, () => isAwaited).catch(() => {}), late])',
-    to: 'await Promise.race([Promise.resolve(), late])',
+    from: 'const holdIfPossible = (held: Held) => ifPossible((isAwaited) => escrow.hold(held, isAwaited))',
+    to: "const holdIfPossible = (_: Held) => ifPossible(async (): Promise<'not'> => 'not')",
   },
   {
     name: 'the escrow is dropped at commit',
     file: 'store/escrowed-store.ts',
     from: "      spending.delete(request.attempt)\n      if (answer.status === 'committed') markStored(held)\n      else drop(held)",
     to: '      spending.delete(request.attempt)\n      void markStored\n      drop(held)',
+  },
+  {
+    name: 'in escrow one chain lies over the other',
+    file: 'store/escrow.ts',
+    from: 'const isOther = there !== undefined && linkTo(heldIn(there)).chain !== link.chain',
+    to: "const isOther = there !== undefined && linkTo(heldIn(there)).chain === 'never'",
+  },
+  {
+    name: 'a forgotten authorization is not brought back',
+    file: 'store/escrowed-store.ts',
+    from: "if (!held || (await bring(held)) === 'refused') return false",
+    to: 'if (held || link) return false',
   },
   {
     name: 'the escrow is not looked into',

@@ -37,7 +37,7 @@ export function judgeHandedOut(bench: Bench, call: Call, token: AccessToken, sto
     return
   }
   const hidden = Math.max(0, hiddenMs(process, storeAnchor, bench.time))
-  const late = bench.ledger.writtenLateByMs.get(access.text) ?? 0
+  const late = Math.max(0, bench.ledger.writtenLateByMs.get(access.text)?.() ?? 0)
   const leftMs = access.expiresAtMs - bench.time.nowMs + hidden + late + ROUNDING_MS
   const wantedMs = call.minValidityMs ?? 0
   if (leftMs < wantedMs || leftMs <= 0) {

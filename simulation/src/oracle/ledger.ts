@@ -111,7 +111,7 @@ export interface Ledger {
   /** When a process last heard that the lease of a grant could not be had because the store was away. */
   readonly awayAtMs: Map<string, number>
   /** Access tokens whose expiry was written down by a machine that could not know better, and by how much. */
-  readonly writtenLateByMs: Map<string, number>
+  readonly writtenLateByMs: Map<string, () => number>
 }
 
 export function createLedger(): Ledger {

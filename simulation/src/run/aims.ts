@@ -7,17 +7,19 @@ import type { ProviderPlan, WorldPlan } from './plan-world.js'
  * What seldom comes together by chance, and so is brought together on purpose. `newcomer`: a user authorizes while a
  * successor is on its way to the store. `overtaken`: a successor arrives in the store after another process has sent
  * the same token. `overslept`: a machine sleeps while another one sends, and its old question arrives once more.
- * `crowd`: very many grants that nobody asks for are due at once.
+ * `crowd`: very many grants that nobody asks for are due at once. `forgotten`: a store loses an authorization that is in
+ * use already. `two-chains`: two processes of a machine have successors in hand, each of another authorization.
  */
-export type Aim = 'newcomer' | 'overtaken' | 'overslept' | 'crowd'
+export type Aim = 'newcomer' | 'overtaken' | 'overslept' | 'crowd' | 'forgotten' | 'two-chains'
 
 /** So few that the worlds of chance remain what counts. */
 const SHARE = 0.06
+const ESCROW_SHARE = 0.03
 
 /** Some worlds have an aim. Drawn apart, so that all others stay what they were. */
 export function aimed(plan: WorldPlan): WorldPlan {
   const chance = seededChance(plan.seed ^ 0x452821e6)
-  if (!chance.happens(SHARE)) return plan
+  if (!chance.happens(SHARE)) return chance.happens(ESCROW_SHARE) ? escrowing(plan, chance) : plan
   // A crowd takes its time.
   const aim = chance.happens(0.1) ? 'crowd' : chance.pick<Aim>(['newcomer', 'overtaken', 'overslept'])
   const [first] = plan.providers
@@ -45,6 +47,32 @@ export function aimed(plan: WorldPlan): WorldPlan {
     smallCache: false,
     illness: 'anyone',
     faults,
+  }
+}
+
+/** Several processes of few machines, which share their disks. */
+function escrowing(plan: WorldPlan, chance: SeededChance): WorldPlan {
+  const [first] = plan.providers
+  if (!first) return plan
+  const aim = chance.pick<Aim>(['forgotten', 'two-chains'])
+  const { network, ...faults } = drawFaults(chance, { forgets: false, hasEscrow: true })
+  const provider: ProviderPlan = {
+    ...first,
+    budget: chance.happens(0.7) ? undefined : first.budget,
+    grants: 1 + chance.index(2),
+  }
+  return {
+    ...plan,
+    aim,
+    machines: 1 + chance.index(2),
+    processesPerMachine: 2 + chance.index(2),
+    providers: [provider],
+    hasEscrow: true,
+    forgets: aim === 'forgotten',
+    hasNotices: chance.happens(0.3),
+    smallCache: false,
+    illness: 'anyone',
+    faults: { ...faults, network: { ...network, replyLate: 0.5 } },
   }
 }
 

@@ -27,7 +27,7 @@ export interface SeedResult {
 }
 
 /** More is a loop that time does not end. */
-const MOST_STEPS = 60_000
+const MOST_STEPS = 150_000
 
 /** Plays one seed from the first authorization to the last close, and judges every step. */
 export async function playSeed(

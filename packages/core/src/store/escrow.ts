@@ -27,16 +27,23 @@ export interface HeldCommit {
 
 /** Requests on this machine's disk, on their way to the remote store. */
 export interface Escrow {
-  /** Over whatever of its chain, or stored, lies there; unless it came there on the way and nobody waits any more. */
-  hold(held: Held, isAwaited: () => boolean): Promise<void>
+  /**
+   * Over whatever of its chain lies there, and beside what of another it does not replace; unless that came there on
+   * the way and nobody waits any more.
+   */
+  hold(held: Held, isAwaited: () => boolean): Promise<'alone' | 'beside' | 'not'>
   /** What leads to this link, if it came by this machine. */
   at(link: GrantLink): Promise<Held | undefined>
   /** The authorization that replaced this chain, if it was the grant's latest and came by this machine. */
   replacing(link: GrantLink): Promise<HeldSave | undefined>
-  /** The remote store has it. It stays in its own place, should that one forget; the next start need not look at it. */
-  mark(held: Held): Promise<void>
-  /** The remote store has something newer. */
-  drop(held: Held): Promise<void>
+  /**
+   * The remote store has it. It stays, should that one forget; the next start need not look at it.
+   *
+   * @returns what of another chain lies in its place, and no store is known to have
+   */
+  mark(held: Held): Promise<Held | undefined>
+  /** The remote store has something newer. Answers whether it still lay here as what no store is known to have. */
+  drop(held: Held): Promise<boolean>
   /** The grant was removed. */
   clear(key: GrantKey): Promise<void>
   /** What no remote store is known to have. */
@@ -51,7 +58,7 @@ export function createEscrow(local: TokenStore): Escrow {
     grantId: JSON.stringify([provider, grantId, generation % 2]),
   })
 
-  /** Nobody here knows which of two chains is newer: where one is not stored yet, the other lies beside it. */
+  /** Nobody here knows which of two chains is newer: until the store has taken one of another, it lies beside. */
   const beside = ({ provider, grantId, chain, generation }: GrantLink) => ({
     provider: ESCROW_PROVIDER,
     grantId: JSON.stringify([provider, grantId, generation % 2, chain]),
@@ -93,21 +100,41 @@ export function createEscrow(local: TokenStore): Escrow {
     return record && heldIn(record)
   }
 
-  const removeFrom = (where: GrantKey, held: Held) =>
-    local.remove({ ...where, expectedChain: nameOf(held, 'held') })
+  async function removeFrom(where: GrantKey, held: Held): Promise<boolean> {
+    const { record } = await local.remove({ ...where, expectedChain: nameOf(held, 'held') })
+    return record !== undefined
+  }
+
+  async function replacing(link: GrantLink): Promise<HeldSave | undefined> {
+    const held = await read(place({ ...link, generation: 1 }))
+    return held?.kind === 'save' && held.request.expectedChain === link.chain ? held : undefined
+  }
+
+  /** What lay beside another chain's, and was taken by the store, is what that one would have to be given back. */
+  async function moveIn(held: Held): Promise<Held | undefined> {
+    const link = linkTo(held)
+    const { record: mine } = await local.load(beside(link))
+    if (mine?.chain !== nameOf(held, 'held')) return undefined
+    const { record: there } = await local.load(place(link))
+    if (there && isUnstored(there)) return heldIn(there)
+    if (!(await replacing(link))) await write(place(link), held, 'stored', there?.chain ?? null)
+    await removeFrom(beside(link), held)
+    return undefined
+  }
 
   return {
     async hold(held, isAwaited) {
       const link = linkTo(held)
       do {
-        let where = place(link)
-        let { record } = await local.load(where)
-        if (record && isUnstored(record) && linkTo(heldIn(record)).chain !== link.chain) {
-          where = beside(link)
-          record = (await local.load(where)).record
-        }
-        if (await write(where, held, 'held', record?.chain ?? null)) return
+        const { record: there } = await local.load(place(link))
+        const isOther = there !== undefined && linkTo(heldIn(there)).chain !== link.chain
+        // An authorization replaces whatever is stored, and is looked for in its place.
+        const isBeside = isOther && (held.kind === 'commit' || isUnstored(there))
+        const where = isBeside ? beside(link) : place(link)
+        const before = isBeside ? (await local.load(where)).record : there
+        if (await write(where, held, 'held', before?.chain ?? null)) return isBeside ? 'beside' : 'alone'
       } while (isAwaited())
+      return 'not'
     },
     async at(link) {
       for (const where of [place(link), beside(link)]) {
@@ -116,19 +143,15 @@ export function createEscrow(local: TokenStore): Escrow {
       }
       return undefined
     },
-    async replacing(link) {
-      const held = await read(place({ ...link, generation: 1 }))
-      return held?.kind === 'save' && held.request.expectedChain === link.chain ? held : undefined
-    },
+    replacing,
     async mark(held) {
-      const link = linkTo(held)
-      const isMarked = await write(place(link), held, 'stored', nameOf(held, 'held'))
-      if (!isMarked) await removeFrom(beside(link), held)
+      const isMarked = await write(place(linkTo(held)), held, 'stored', nameOf(held, 'held'))
+      return isMarked ? undefined : moveIn(held)
     },
     async drop(held) {
       const link = linkTo(held)
-      await removeFrom(place(link), held)
-      await removeFrom(beside(link), held)
+      const lay = await removeFrom(place(link), held)
+      return (await removeFrom(beside(link), held)) || lay
     },
     async clear(key) {
       for (const generation of [0, 1]) await local.remove(place({ ...key, generation }))

@@ -2,7 +2,15 @@ import { checkNumber } from '../check-options.js'
 import { holdsSpent, refreshTokenIn } from '../grant/grant-tokens.js'
 import { type Clock, systemClock } from '../time/clock.js'
 import { createEscrow, type Held, type HeldCommit } from './escrow.js'
-import type { AcquireAnswer, CommitAnswer, GrantLink, GrantRecord, Timed, TokenStore } from './token-store.js'
+import type {
+  AcquireAnswer,
+  CommitAnswer,
+  GrantLink,
+  GrantRecord,
+  Superseded,
+  Timed,
+  TokenStore,
+} from './token-store.js'
 
 /** A remote store whose successors are on this machine's disk before they travel. */
 export interface EscrowedStore extends TokenStore {
@@ -23,6 +31,9 @@ export interface EscrowOptions {
   /** @defaultValue the runtime's clock */
   readonly clock?: Clock
 }
+
+/** How a request lies in escrow that does. */
+const LAID: ReadonlySet<unknown> = new Set(['alone', 'beside'])
 
 /** What `recover()` takes in hand at once. */
 const AT_ONCE = 100
@@ -61,7 +72,15 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
   function markStored(held: Held): void {
     // Only spares a look at the next start; if it fails, that look finds it stored.
-    escrow.mark(held).catch(() => {})
+    mark(held).catch(() => {})
+  }
+
+  /** What somebody left in its place, of another chain, goes to the store first, or away. */
+  async function mark(held: Held): Promise<void> {
+    const left = await escrow.mark(held)
+    if (!left) return
+    await ((await bring(left)) === 'refused' ? escrow.drop(left) : escrow.mark(left))
+    await escrow.mark(held)
   }
 
   /** Also onto a newer link, if that one still holds what was spent. */
@@ -86,23 +105,28 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   /** Brings the authorization that replaced this chain into a store that forgot it. */
   async function authorizeAgain(link: GrantLink): Promise<boolean> {
     const held = await escrow.replacing(link)
-    return held !== undefined && (await bring(held)) !== 'refused'
+    if (!held || (await bring(held)) === 'refused') return false
+    markStored(held)
+    return true
   }
 
   /**
-   * A local disk that fails, or a file that another process holds locked while it is frozen, must not keep the
-   * successor from the remote store: others are waiting for it there, and not for ever.
+   * What the disk answers, if it does. One that fails, or a file that another process holds locked while it is frozen,
+   * must not keep the successor from the remote store: others are waiting for it there, and not for ever.
    */
-  async function holdIfPossible(held: Held): Promise<void> {
+  async function ifPossible<T>(ask: (isAwaited: () => boolean) => Promise<T>): Promise<T | undefined> {
     let timer: unknown
     let isAwaited = true
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, waitMs)
+    const late = new Promise<undefined>((resolve) => {
+      timer = clock.setTimeout(() => resolve(undefined), waitMs)
     })
-    await Promise.race([escrow.hold(held, () => isAwaited).catch(() => {}), late])
+    const answer = await Promise.race([ask(() => isAwaited).catch(() => undefined), late])
     isAwaited = false
     clock.clearTimeout(timer)
+    return answer
   }
+
+  const holdIfPossible = (held: Held) => ifPossible((isAwaited) => escrow.hold(held, isAwaited))
 
   /** Whether it is what this link's refresh token was spent for. */
   function succeeds(
@@ -140,6 +164,13 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     return undefined
   }
 
+  /** Whoever is told of a newer link takes that over: it must not be older than what lies here. */
+  async function newest<A extends { readonly status: string }>(answer: Timed<A | Superseded>) {
+    if (!('record' in answer) || answer.status !== 'superseded') return answer
+    const recovered = await recoverSuccessor(answer.record)
+    return recovered ? ({ status: 'superseded', ...recovered } as const) : answer
+  }
+
   return {
     async load(key) {
       const answer = await remote.load(key)
@@ -149,17 +180,23 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
     async save(request) {
       const held: Held = { kind: 'save', request }
-      await holdIfPossible(held)
+      const isHeld = LAID.has(await holdIfPossible(held))
       const answer = await remote.save(request)
-      if (answer.status === 'saved') markStored(held)
-      else drop(held)
-      return answer
+      if (answer.status === 'saved') {
+        // What is used from now on is looked for where it lies when it is marked.
+        await ifPossible(() => escrow.mark(held))
+        return answer
+      }
+      const lay = await ifPossible(() => escrow.drop(held))
+      // Another process of this machine brought it meanwhile, and then something newer came, over which it must not go.
+      const wasBrought = isHeld && lay === false && answer.status === 'superseded'
+      return wasBrought ? { ...answer, status: 'saved' } : answer
     },
 
     async acquire(request) {
       const answer: Timed<AcquireAnswer> = await remote.acquire(request)
       spending.delete(request.attempt)
-      if (answer.status !== 'acquired' && answer.status !== 'busy') return answer
+      if (answer.status !== 'acquired' && answer.status !== 'busy') return newest(answer)
       // Also while another holds the lease: if it died, its successor is here; if it lives, this is its own commit.
       const recovered = await recoverSuccessor(answer.status === 'acquired' ? answer.record : request)
       if (recovered) return { status: 'superseded', ...recovered }
@@ -171,7 +208,11 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     async commit(request) {
       const spent = spending.get(request.attempt)
       const held: Held = { kind: 'commit', request, spent }
-      await holdIfPossible(held)
+      if ((await holdIfPossible(held)) === 'beside') {
+        // The store may know nothing any more of the authorization that replaced this chain.
+        const newer = await ifPossible(() => escrow.replacing(request))
+        if (newer) await bring(newer)
+      }
       let answer = await remote.commit(request)
       if (answer.status === 'superseded' && answer.record.chain !== request.chain) {
         // A disk that fails keeps no answer back.
@@ -203,7 +244,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
           if (!held) continue
           const outcome = await bring(held)
           if (outcome === 'taken') brought += 1
-          await (outcome === 'refused' ? escrow.drop(held) : escrow.mark(held))
+          await (outcome === 'refused' ? escrow.drop(held) : mark(held))
         }
         if (places.length < AT_ONCE) return brought
       }
@@ -212,15 +253,15 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     async arm(request) {
       const answer = await remote.arm(request)
       if (answer.status !== 'armed') spending.delete(request.attempt)
-      return answer
+      return newest(answer)
     },
     release(request) {
       spending.delete(request.attempt)
       return remote.release(request)
     },
-    fail(request) {
+    async fail(request) {
       spending.delete(request.attempt)
-      return remote.fail(request)
+      return newest(await remote.fail(request))
     },
     replaceSecret: (request) => remote.replaceSecret(request),
     takeBudget: (request) => remote.takeBudget(request),
