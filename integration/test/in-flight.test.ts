@@ -1,130 +1,110 @@
-/** Many requests under way with the old token while another process rotates and the server revokes it. */
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { json } from 'node:stream/consumers'
-import { attachTokens } from '@evergrant/axios-interceptor'
-import {
-  createTokenManager,
-  fetchWithTokens,
-  memoryStore,
-  passolution,
-  type TokenManager,
-} from '@evergrant/core'
+/**
+ * Many requests of two processes under way with the old token while one of the processes rotates: the server has
+ * revoked that token, and its reply with the next one is held back until every request was refused.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
-import axios from 'axios'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type OrdersApi, startOrdersApi } from './orders-api.js'
+import type { InFlightCall, InFlightReport, InFlightSetup } from './processes/messages.js'
+import { openStore } from './processes/open-store.js'
+import { startProcess } from './processes/start-worker.js'
 
 const CALLS = 200
 
-interface Order {
-  readonly order: number
-  readonly filling: string
-}
+/** Every second one is a POST, of a few bytes to a few hundred thousand. */
+const calls: readonly InFlightCall[] = Array.from({ length: CALLS }, (_, order) => ({
+  order,
+  postBytes: order % 2 === 0 ? null : order % 20 === 1 ? 300_000 : order,
+}))
 
+let folder: string
 let server: AuthorizationServer
-let api: Awaited<ReturnType<typeof startOrders>>
-/** Two processes: one makes the requests, the other rotates. */
-let caller: TokenManager
-let rotator: TokenManager
+let api: OrdersApi
+let children: ChildProcess[]
 
 beforeEach(async () => {
-  server = await startAuthorizationServer({ preset: 'passolution' })
-  api = await startOrders()
-  const { origin, clientId, clientSecret } = server
-  const store = memoryStore()
-  const provider = passolution({ clientId, clientSecret, authorizationServer: origin, api: api.origin })
-  caller = createTokenManager({ provider, store })
-  rotator = createTokenManager({ provider, store })
-  await caller.saveGrant('agency', server.issueGrant())
+  folder = mkdtempSync(join(tmpdir(), 'evergrant-'))
+  children = []
+  server = await startAuthorizationServer({ preset: 'oidcProvider', oldAccessToken: 'dies' })
+  api = await startOrdersApi(server.apiUrl, CALLS)
 })
 
 afterEach(async () => {
-  await caller.close()
-  await rotator.close()
+  for (const child of children) child.kill('SIGKILL')
   await api.close()
   await server.close()
+  rmSync(folder, { recursive: true, force: true })
 })
 
-/** An API that takes orders, and holds the first requests until all of them are there. */
-async function startOrders() {
-  const taken = new Map<number, number>()
-  let held = 0
-  let allArrived: () => void
-  let letGo: () => void
-  const arrived = new Promise<void>((resolve) => {
-    allArrived = resolve
-  })
-  const gate = new Promise<void>((resolve) => {
-    letGo = resolve
-  })
-  async function serve(response: ServerResponse, authorization: string, body: Promise<unknown>) {
-    // Read in full before the token is looked at: what is counted is what is processed, not what arrives.
-    const given = (await body) as Order | undefined
-    held += 1
-    if (held === CALLS) allArrived()
-    await gate
-    const { status } = await fetch(server.apiUrl, { headers: { authorization } })
-    response.statusCode = status
-    if (status === 200 && given) taken.set(given.order, (taken.get(given.order) ?? 0) + given.filling.length)
-    response.end('{}')
+/** The fleet, which shares one grant through a file. */
+async function startFleet(sender: InFlightSetup['sender']): Promise<[ChildProcess, ChildProcess]> {
+  const { clientId, clientSecret, tokenEndpoint } = server
+  const apiOrigins = [api.origin]
+  const provider = {
+    id: 'p',
+    clientId,
+    clientSecret,
+    tokenEndpoint,
+    oldAccessToken: 'dies',
+    apiOrigins,
+  } as const
+  const address = { kind: 'sqlite', path: join(folder, 'tokens.db') } as const
+  const { store, close } = await openStore(address)
+  const tokens = createTokenManager({ provider: oauth2Provider(provider), store })
+  await tokens.saveGrant('agency', server.issueGrant())
+  await tokens.close()
+  await close()
+  const start = async (): Promise<ChildProcess> => {
+    const setup = { store: address, provider, apiUrl: api.origin, sender }
+    const child = await startProcess('./in-flight-worker.ts', setup)
+    children.push(child)
+    return child
   }
-  const http = createServer((request, response) => {
-    const body = request.method === 'POST' ? json(request) : Promise.resolve(undefined)
-    void serve(response, request.headers.authorization ?? '', body)
-  })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-  return {
-    origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
-    arrived,
-    letGo: () => letGo(),
-    /** Bytes of filling taken, by order. */
-    taken,
-    async close() {
-      http.closeAllConnections()
-      await new Promise((resolve) => http.close(resolve))
-    },
-  }
+  return Promise.all([start(), start()])
 }
 
-type Send = (order: Order | undefined) => Promise<number>
-
-const throughAxios = (adapter: 'http' | 'fetch'): Send => {
-  const instance = axios.create({ baseURL: api.origin, adapter })
-  attachTokens(instance, { tokens: caller, grantId: 'agency' })
-  return async (order) =>
-    (order ? await instance.post('/orders', order) : await instance.get('/orders')).status
+async function send(child: ChildProcess, part: readonly InFlightCall[]): Promise<InFlightReport> {
+  const answer = once(child, 'message')
+  child.send(part)
+  return (await answer)[0] as InFlightReport
 }
 
-const throughFetch = (): Send => {
-  const send = fetchWithTokens({ tokens: caller, grantId: 'agency' })
-  return async (order) => {
-    const body = order ? { method: 'POST', body: JSON.stringify(order) } : {}
-    const response = await send(`${api.origin}/orders`, body)
-    await response.text()
-    return response.status
-  }
-}
-
-describe.each<[string, () => Send]>([
-  ['Axios, http adapter', () => throughAxios('http')],
-  ['Axios, fetch adapter', () => throughAxios('fetch')],
-  ['fetchWithTokens', throughFetch],
-])('200 requests in flight on the old token through %s', (_, sender) => {
-  it('all end with 200 after one rotation elsewhere, and each body is processed once', async () => {
-    const send = sender()
-    // Every second one is a POST, of a few bytes to a few hundred thousand.
-    const orders = Array.from({ length: CALLS }, (_none, i) =>
-      i % 2 === 0 ? undefined : { order: i, filling: 'x'.repeat(i % 20 === 1 ? 300_000 : i) },
-    )
-    const calls = orders.map(send)
+it.each<[string, InFlightSetup['sender']]>([
+  ['Axios, http adapter', 'http'],
+  ['Axios, fetch adapter', 'fetch'],
+  ['fetchWithTokens', 'fetchWithTokens'],
+])(
+  `${CALLS} requests in flight through %s: all end with 200, one rotation, each body once`,
+  async (_, sender) => {
+    const [rotating, other] = await startFleet(sender)
+    const reports = Promise.all([
+      send(rotating, calls.slice(0, CALLS / 2)),
+      send(other, calls.slice(CALLS / 2)),
+    ])
     await api.arrived
-    await rotator.getAccessToken('agency', { forceRefresh: true })
+    const reply = server.gate({ path: 'token', when: 'after' })
+    rotating.send('rotate')
+    await reply.arrived()
     api.letGo()
-    expect(await Promise.all(calls)).toEqual(orders.map(() => 200))
+    await api.refused
+    reply.open()
+
+    const [first, second] = await reports
+    expect([...first.answers, ...second.answers]).toEqual(calls.map(() => 200))
+    expect([first.rotations, second.rotations]).toEqual([1, 0])
     expect(server.ledger.tokenRequests()).toHaveLength(1)
-    const posted = orders.filter((order) => order !== undefined)
+    expect(server.ledger.doubleSpends()).toHaveLength(0)
+    // Each was on the old token, which was revoked, and was sent once more.
+    expect(server.ledger.apiRequests({ decision: 'unauthenticated' })).toHaveLength(CALLS)
+    expect(server.ledger.apiRequests({ decision: 'ok' })).toHaveLength(CALLS)
     expect([...api.taken].sort(([a], [b]) => a - b)).toEqual(
-      posted.map(({ order, filling }) => [order, filling.length]),
+      calls.filter(({ postBytes }) => postBytes !== null).map(({ order, postBytes }) => [order, postBytes]),
     )
-  })
-})
+  },
+)

@@ -67,3 +67,27 @@ export interface StoreAwaySetup extends FleetSetup {
 
 /** Of each grant the generation of the token that came, or why none did. */
 export type StoreAwayReport = readonly (number | string)[]
+
+/** What a worker that has requests in flight is started with; `apiUrl` is the API's origin. */
+export interface InFlightSetup extends FleetSetup {
+  /** An adapter of Axios by its name, or core's own. */
+  readonly sender: 'http' | 'fetch' | 'fetchWithTokens'
+}
+
+/** One request: a POST with a filling of that many bytes, or a GET. A list of them is sent at once. */
+export interface InFlightCall {
+  readonly order: number
+  readonly postBytes: number | null
+}
+
+/** What a POST carries. */
+export interface PostedOrder {
+  readonly order: number
+  readonly filling: string
+}
+
+/** Of each call the status, or why there is none; and how often this process has rotated. */
+export interface InFlightReport {
+  readonly answers: readonly (number | string)[]
+  readonly rotations: number
+}
