@@ -277,7 +277,12 @@ describe('bad input', () => {
     closings.push(() => other.close())
     const send = fetchWithTokens({ tokens: other, grantId: 'agency' })
     const error = (await send(api.origin).catch((reason: unknown) => reason)) as Error
-    expect(error).toMatchObject({ code: 'INVALID_REPLY', reason: 'unusable_access_token' })
+    expect(error).toMatchObject({
+      code: 'INVALID_REPLY',
+      reason: 'unusable_access_token',
+      provider: 'passolution',
+      grantId: 'agency',
+    })
     expect(`${error.stack}${JSON.stringify(error)}`).not.toContain('canary')
     expect(api.got).toHaveLength(0)
   })

@@ -12,16 +12,17 @@ export function checkConnectUrl(connectUrl: unknown): void {
   }
 }
 
-/** Answers with one of core's errors; where connecting again helps, says where. */
+/** Answers with one of core's errors; where connecting again helps, and only there, asks where that is. */
 export function answerProblem(
   error: EvergrantError,
   connectUrl: ConnectUrl | undefined,
   req: Request,
   res: ServerResponse,
 ): void {
-  const answer = problemOf(error)
-  const url = typeof connectUrl === 'function' ? connectUrl(req, error) : connectUrl
-  sendProblem(res, answer, answer.status === 401 ? url : undefined)
+  const problem = problemOf(error)
+  const connect = (): string | undefined =>
+    typeof connectUrl === 'function' ? connectUrl(req, error) : connectUrl
+  sendProblem(res, problem, problem.status === 401 ? connect() : undefined)
 }
 
 /** Answers with problem details (RFC 9457). */

@@ -1,8 +1,8 @@
 import { EvergrantError, type EvergrantErrorCode } from '@evergrant/core'
 import type { ErrorRequestHandler, Express } from 'express'
 import { describe, expect, it } from 'vitest'
-import { evergrantErrors, grants } from '../src/index.js'
-import { get, serve, startWorld, versions } from './world.js'
+import { evergrantErrors } from '../src/index.js'
+import { get, serve, versions } from './world.js'
 
 const statuses = {
   REAUTHORIZATION_REQUIRED: 401,
@@ -65,21 +65,6 @@ describe.each(versions)('through %s', (_, express) => {
     const answer = await get(await failing(down, fixed))
     expect(JSON.parse(answer.text).connect).toBeUndefined()
     expect(answer.headers['retry-after']).toBeUndefined()
-  })
-
-  it('of several managers the one whose error it is, also where the request has no grant', async () => {
-    const { tokens } = await startWorld()
-    const app = express()
-    app.get('/', grants({ tokens, grantId: () => undefined }), async (req, _res, next) => {
-      try {
-        await req.grant.getAccessToken()
-      } catch (error) {
-        next(error)
-      }
-    })
-    app.use(evergrantErrors({ connectUrl: (_req, { provider }) => `/connect/${provider}` }))
-    const answer = await get(await serve(app))
-    expect(JSON.parse(answer.text)).toMatchObject({ status: 401, connect: '/connect/passolution' })
   })
 
   it('anything else goes on', async () => {

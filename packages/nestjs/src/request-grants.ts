@@ -43,9 +43,14 @@ export class RequestGrants {
    */
   async idOf(context: ExecutionContext): Promise<string> {
     const id = await this.find(context)
-    if (id !== undefined) return id
+    if (id === undefined) throw this.nobodys()
+    return id
+  }
+
+  /** What is said of a request that is nobody's. */
+  nobodys(): EvergrantError {
     const details = { provider: this.tokens.provider, reason: 'no_grant_id' }
-    throw new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', details)
+    return new EvergrantError('GRANT_NOT_FOUND', 'The request concerns no grant', details)
   }
 
   /** @throws as {@link RequestGrants.idOf} */

@@ -127,6 +127,7 @@ function withToken(init: RequestInit | undefined, headers: Headers, token: Acces
     // The runtime's error would quote the token.
     const message = 'The access token has characters that no HTTP header can carry'
     throw new EvergrantError('INVALID_REPLY', message, {
+      provider: token.provider,
       grantId: token.grantId,
       reason: 'unusable_access_token',
     })

@@ -74,12 +74,12 @@ function whyNoAnswer(error: NodeJS.ErrnoException, isKeptConnection: boolean): E
   return new ApiUnreachable(isStale ? 'stale' : 'broken')
 }
 
-function begin(secure: boolean, options: RequestOptions, { grantId }: AccessToken): ClientRequest {
+function begin(secure: boolean, options: RequestOptions, { provider, grantId }: AccessToken): ClientRequest {
   try {
     return secure ? httpsRequest(options) : httpRequest(options)
   } catch {
     // Paths and other headers were parsed by Node before: what it refuses now is the token.
-    const details = { grantId, reason: 'unusable_access_token' }
+    const details = { provider, grantId, reason: 'unusable_access_token' }
     throw new EvergrantError('INVALID_REPLY', 'No HTTP header can carry the access token', details)
   }
 }

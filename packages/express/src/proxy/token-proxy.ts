@@ -156,7 +156,11 @@ function fail(
   } else if (error instanceof ApiUnreachable) {
     sendProblem(res, error.why === 'timeout' ? proxyProblems.timeout : proxyProblems.unreachable)
   } else if (isEvergrantError(error)) {
-    answerProblem(error, connectUrl, req, res)
+    try {
+      answerProblem(error, connectUrl, req, res)
+    } catch (ofConnectUrl) {
+      next(ofConnectUrl)
+    }
   } else {
     next(error)
   }

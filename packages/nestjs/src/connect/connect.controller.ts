@@ -1,4 +1,4 @@
-import { type ConnectFlow, EvergrantError, isCrossSite } from '@evergrant/core'
+import { type ConnectFlow, isCrossSite } from '@evergrant/core'
 import {
   Controller,
   type ExecutionContext,
@@ -49,7 +49,7 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     async begin(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
       const grantId = await this.#grants.find(context)
-      if (grantId === undefined) return answer.failure(nobody())
+      if (grantId === undefined) return answer.failure(this.#grants.nobodys())
       const { headers, query } = requestOf(context)
       const returnTo = typeof query.returnTo === 'string' ? query.returnTo : undefined
       const { url, setCookies } = await this.#flow.begin({ grantId, cookie: headers.cookie, returnTo })
@@ -80,7 +80,7 @@ export function connectController({ manager, path, decorators }: ConnectSettings
         return answer.crossSite()
       }
       const grantId = await this.#grants.find(context)
-      if (grantId === undefined) return answer.failure(nobody())
+      if (grantId === undefined) return answer.failure(this.#grants.nobodys())
       const result = await this.#grants.tokens.revoke(grantId)
       if (answer.toBrowser) answer.redirect(303, this.#options.afterDisconnect)
       else answer.json(result)
@@ -98,6 +98,3 @@ export function connectController({ manager, path, decorators }: ConnectSettings
 function requestOf(context: ExecutionContext): ConnectRequest {
   return context.switchToHttp().getRequest<ConnectRequest>()
 }
-
-/** Who asks is not signed in. */
-const nobody = (): EvergrantError => new EvergrantError('GRANT_NOT_FOUND', 'The request has no grant')
