@@ -1,6 +1,7 @@
 import { type ExecutionContext, Inject, Injectable, type PipeTransform, type Type } from '@nestjs/common'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
 import { Context } from './execution-context.decorator.js'
+import { oncePerName } from './once-per-name.js'
 import type { RequestGrant } from './request-grant.js'
 import type { RequestGrants } from './request-grants.js'
 
@@ -12,7 +13,7 @@ import type { RequestGrants } from './request-grants.js'
  * @param name - Of the manager. @defaultValue `'default'`
  */
 export function CurrentGrant(name: string = DEFAULT_MANAGER): ParameterDecorator {
-  return Context(pipe(currentGrantPipes, name, (grants, context) => grants.grantOf(context)))
+  return Context(currentGrantPipe(name))
 }
 
 /**
@@ -21,23 +22,20 @@ export function CurrentGrant(name: string = DEFAULT_MANAGER): ParameterDecorator
  * @param name - Of the manager. @defaultValue `'default'`
  */
 export function GrantId(name: string = DEFAULT_MANAGER): ParameterDecorator {
-  return Context(pipe(grantIdPipes, name, (grants, context) => grants.idOf(context)))
+  return Context(grantIdPipe(name))
 }
 
-type ContextPipe = Type<PipeTransform<ExecutionContext>>
-
-const currentGrantPipes = new Map<string, ContextPipe>()
-const grantIdPipes = new Map<string, ContextPipe>()
+const currentGrantPipe = oncePerName((name) => pipe(name, (grants, context) => grants.grantOf(context)))
+const grantIdPipe = oncePerName((name) => pipe(name, (grants, context) => grants.idOf(context)))
 
 /**
  * A decorator has no injector, a pipe has: the context goes through it and comes out as what was asked for. One class
  * for each manager, of which Nest makes an instance in each module that uses it.
  */
 function pipe(
-  known: Map<string, ContextPipe>,
   name: string,
   read: (grants: RequestGrants, context: ExecutionContext) => Promise<RequestGrant | string>,
-): ContextPipe {
+): Type<PipeTransform<ExecutionContext>> {
   @Injectable()
   class RequestGrantPipe implements PipeTransform<ExecutionContext> {
     readonly #grants: RequestGrants
@@ -51,7 +49,5 @@ function pipe(
       return read(this.#grants, context)
     }
   }
-  const made = known.get(name) ?? RequestGrantPipe
-  known.set(name, made)
-  return made
+  return RequestGrantPipe
 }

@@ -10,6 +10,7 @@ import { HttpAdapterHost } from '@nestjs/core'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
 import { writeAnswer } from './http-answer.js'
 import { nodeResponseOf } from './node-response.js'
+import { oncePerName } from './once-per-name.js'
 import type { RequestGrants } from './request-grants.js'
 
 /** Nest asks `instanceof`; by the brand, errors of another copy of core are ours too. */
@@ -19,8 +20,6 @@ abstract class AnyEvergrantError {
     return isEvergrantError(error)
   }
 }
-
-const named = new Map<string, Type<EvergrantExceptionFilter>>()
 
 /**
  * Answers our errors and leaves all others alone: on Express and Fastify as problem details (RFC 9457), 401 with
@@ -59,20 +58,22 @@ export class EvergrantExceptionFilter implements ExceptionFilter<EvergrantError>
 
   /** The filter whose links are those of another manager; the same class for the same name. */
   static of(name: string): Type<EvergrantExceptionFilter> {
-    @Catch(AnyEvergrantError)
-    class NamedEvergrantExceptionFilter extends EvergrantExceptionFilter {
-      constructor(
-        @Inject(getRequestGrantsToken(name)) grants: RequestGrants,
-        @Inject(HttpAdapterHost) adapters: HttpAdapterHost,
-      ) {
-        super(grants, adapters)
-      }
-    }
-    const made = named.get(name) ?? NamedEvergrantExceptionFilter
-    named.set(name, made)
-    return made
+    return filterOf(name)
   }
 }
+
+const filterOf = oncePerName((name): Type<EvergrantExceptionFilter> => {
+  @Catch(AnyEvergrantError)
+  class NamedEvergrantExceptionFilter extends EvergrantExceptionFilter {
+    constructor(
+      @Inject(getRequestGrantsToken(name)) grants: RequestGrants,
+      @Inject(HttpAdapterHost) adapters: HttpAdapterHost,
+    ) {
+      super(grants, adapters)
+    }
+  }
+  return NamedEvergrantExceptionFilter
+})
 
 /** A client of Socket.IO, or one of the platform (which has an `emit` too, but that stays here). */
 interface WebSocketClient {

@@ -1,6 +1,7 @@
 import { EvergrantError, type ManagerHealth, problemOf, type TokenManager } from '@evergrant/core'
 import { Inject, Injectable, type Type } from '@nestjs/common'
 import { getTokenManagerToken } from './evergrant.tokens.js'
+import { oncePerName } from './once-per-name.js'
 
 /** Of one health check: what core tells, and why it is down in words. Numbers and codes, no grant ids. */
 export interface EvergrantHealthDetails extends Omit<ManagerHealth, 'code'> {
@@ -12,8 +13,6 @@ export interface EvergrantHealthDetails extends Omit<ManagerHealth, 'code'> {
 
 /** What a health indicator of `@nestjs/terminus` returns. */
 export type EvergrantHealth<Key extends string = string> = Record<Key, EvergrantHealthDetails>
-
-const named = new Map<string, Type<EvergrantHealthIndicator>>()
 
 /**
  * A health indicator for `@nestjs/terminus`, which it does not need itself: put it into the providers of your health
@@ -44,14 +43,16 @@ export class EvergrantHealthIndicator {
 
   /** The indicator of another manager; the same class for the same name. */
   static of(name: string): Type<EvergrantHealthIndicator> {
-    @Injectable()
-    class NamedEvergrantHealthIndicator extends EvergrantHealthIndicator {
-      constructor(@Inject(getTokenManagerToken(name)) tokens: TokenManager) {
-        super(tokens)
-      }
-    }
-    const made = named.get(name) ?? NamedEvergrantHealthIndicator
-    named.set(name, made)
-    return made
+    return indicatorOf(name)
   }
 }
+
+const indicatorOf = oncePerName((name): Type<EvergrantHealthIndicator> => {
+  @Injectable()
+  class NamedEvergrantHealthIndicator extends EvergrantHealthIndicator {
+    constructor(@Inject(getTokenManagerToken(name)) tokens: TokenManager) {
+      super(tokens)
+    }
+  }
+  return NamedEvergrantHealthIndicator
+})

@@ -1,10 +1,9 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
 import { DEFAULT_MANAGER, getRequestGrantsToken } from './evergrant.tokens.js'
+import { oncePerName } from './once-per-name.js'
 import type { RequestGrants } from './request-grants.js'
 import { SKIP_GRANT_GUARD } from './skip-grant-guard.decorator.js'
-
-const named = new Map<string, Type<GrantGuard>>()
 
 /**
  * Lets a request in when its grant lives: when there is an access token for it now, after a rotation if one is
@@ -39,17 +38,19 @@ export class GrantGuard implements CanActivate {
 
   /** The guard of another manager; the same class for the same name. */
   static of(name: string): Type<GrantGuard> {
-    @Injectable()
-    class NamedGrantGuard extends GrantGuard {
-      constructor(
-        @Inject(getRequestGrantsToken(name)) grants: RequestGrants,
-        @Inject(Reflector) reflector: Reflector,
-      ) {
-        super(grants, reflector)
-      }
-    }
-    const made = named.get(name) ?? NamedGrantGuard
-    named.set(name, made)
-    return made
+    return guardOf(name)
   }
 }
+
+const guardOf = oncePerName((name): Type<GrantGuard> => {
+  @Injectable()
+  class NamedGrantGuard extends GrantGuard {
+    constructor(
+      @Inject(getRequestGrantsToken(name)) grants: RequestGrants,
+      @Inject(Reflector) reflector: Reflector,
+    ) {
+      super(grants, reflector)
+    }
+  }
+  return NamedGrantGuard
+})
