@@ -4,14 +4,23 @@ import { startAuthorizationServer } from '@evergrant/testing'
 import type { Express, Request } from 'express'
 import { expect, it } from 'vitest'
 import { connectRoutes, evergrantErrors, grants, tokenProxy } from '../src/index.js'
-import { get, serve, versions } from './world.js'
+import { get, serve, startWorld, versions } from './world.js'
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...source: string[]
+) => (...values: unknown[]) => Promise<void>
+
+/** The block of the README that has this text, as it stands there, without its imports. */
+async function blockWith(text: string): Promise<string> {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+  const block = blocks.find((each) => each.includes(text))
+  if (block === undefined) throw new Error(`the README has no block with ${text}`)
+  return block.replaceAll(/^import .*\n/gm, '')
+}
 
 it.each(versions)('the example of the README runs as it stands there, with %s', async (_, express) => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  const example = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
-  const body = example.replaceAll(/^import .*\n/gm, '')
-  expect(body).toContain('tokenProxy({')
-
+  const body = await blockWith('tokenProxy({')
   const server = await startAuthorizationServer({ preset: 'passolution' })
   const { origin, clientId: CLIENT_ID, clientSecret: CLIENT_SECRET } = server
   let app: Express | undefined
@@ -49,9 +58,6 @@ it.each(versions)('the example of the README runs as it stands there, with %s', 
     tokenProxy,
     userOf: (req: Request) => (req.headers['x-user'] ? { accountId: req.headers['x-user'] } : undefined),
   }
-  const AsyncFunction = (async () => {}).constructor as new (
-    ...source: string[]
-  ) => (...values: unknown[]) => Promise<void>
   await new AsyncFunction(...Object.keys(names), inPlace)(...Object.values(names))
 
   const user = { 'x-user': 'agency-42' }
@@ -76,4 +82,42 @@ it.each(versions)('the example of the README runs as it stands there, with %s', 
   onSignal?.()
   await expect.poll(() => closed).toEqual({ server: 1, store: 1 })
   await server.close()
+})
+
+it.each(versions)('the health route of the README answers as it says, with %s', async (_, express) => {
+  let isAway = false
+  const store = memoryStore()
+  const { tokens, server, canaries } = await startWorld({
+    store: {
+      ...store,
+      list: async (page) => {
+        if (isAway) throw new Error('away')
+        return store.list(page)
+      },
+    },
+  })
+  const dead = server.issueGrant()
+  await tokens.saveGrant('dead-one', dead)
+  server.revokeFamily(dead.access_token)
+  await tokens.getAccessToken('dead-one', { forceRefresh: true }).catch(() => {})
+  const sent = server.ledger.tokenRequests().length
+
+  const app = express()
+  await new AsyncFunction('app', 'tokens', await blockWith('/health'))(app, tokens)
+  const url = `${await serve(app)}/health`
+  const up = await get(url)
+  expect({ ...JSON.parse(up.text), answered: up.status }).toMatchObject({
+    answered: 200,
+    status: 'up',
+    grantsNeedingAttention: 1,
+  })
+  isAway = true
+  const down = await get(url)
+  expect({ ...JSON.parse(down.text), answered: down.status }).toMatchObject({
+    answered: 503,
+    status: 'down',
+    code: 'STORE_UNAVAILABLE',
+  })
+  for (const kept of [...canaries, 'dead-one']) expect(up.text + down.text).not.toContain(kept)
+  expect(server.ledger.tokenRequests()).toHaveLength(sent)
 })
