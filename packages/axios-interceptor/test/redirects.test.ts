@@ -61,3 +61,21 @@ describe('a redirect through the http adapter', () => {
     expect(request.res.responseUrl).toBe(`${api.origin}/there`)
   })
 })
+
+describe('a redirect through the fetch adapter, which does not see it', () => {
+  it('to an origin that answers 401 costs one replay and one rotation, and no token gets there', async () => {
+    const { server, api, elsewhere, instance } = await redirecting('fetch', 401)
+    await expect(instance.get('/away')).rejects.toMatchObject({ response: { status: 401 } })
+    expect(server.ledger.tokenRequests()).toHaveLength(1)
+    expect(new Set(api.requests.map(({ headers }) => headers.authorization)).size).toBe(2)
+    expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined])
+  })
+
+  it("is not followed with `redirect: 'error'`", async () => {
+    const { server, elsewhere, instance } = await redirecting('fetch', 401)
+    const call = instance.get('/away', { fetchOptions: { redirect: 'error' } })
+    await expect(call).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    expect(elsewhere.requests).toHaveLength(0)
+    expect(server.ledger.tokenRequests()).toHaveLength(0)
+  })
+})
