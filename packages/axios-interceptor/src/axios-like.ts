@@ -29,6 +29,7 @@ export interface AxiosLike<C extends RequestConfigLike = RequestConfigLike> {
 /** A config as an adapter gets it: merged, transformed, its headers an `AxiosHeaders`. */
 export interface AdapterConfig extends RequestConfigLike {
   adapter?: unknown
+  readonly method: string
   readonly headers: HeadersLike
   readonly data?: unknown
   readonly allowAbsoluteUrls?: boolean | undefined

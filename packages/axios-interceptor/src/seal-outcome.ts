@@ -22,7 +22,6 @@ export interface AskedRequest {
 /** Takes everything out of a response through which a sent token could be read. */
 export function sealResponse(response: ResponseLike, asked: AskedRequest): ResponseLike {
   const { config } = asked
-  if (response.config === config) return response
   response.config = config
   if (response.request) response.request = sentRequest(response.request, asked)
   if (isStream(response.data)) response.data = sealedBody(response.data, (error) => sealError(error, asked))
@@ -52,7 +51,7 @@ function sentRequest(request: unknown, { config, target }: AskedRequest): SentRe
   const responseURL = sent.res?.responseUrl ?? sent.responseURL
   const href = responseURL ?? sent.url ?? ''
   const place = href !== target.href && URL.canParse(href) ? placeOf(new URL(href)) : target.place
-  const method = (sent.method ?? config.method ?? 'get').toUpperCase()
+  const method = (sent.method ?? config.method).toUpperCase()
   const { protocol, host, path } = place
   if (responseURL === undefined) return { method, protocol, host, path }
   return { method, protocol, host, path, responseURL, res: { responseUrl: responseURL } }

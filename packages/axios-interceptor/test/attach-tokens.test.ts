@@ -158,6 +158,15 @@ describe('a provider that declares no origins', () => {
     expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined])
   })
 
+  it('sends them nowhere when the baseURL is no origin', async () => {
+    const recording = await startRecordingApi()
+    const { server } = await startWorld()
+    const api = axios.create({ baseURL: '/api', validateStatus: null })
+    attachTokens(api, { tokens: await managerForAnyOrigin(server), grantId: 'agency' })
+    await api.get(`${recording.origin}/x`)
+    expect(recording.requests.map(({ headers }) => headers.authorization)).toEqual([undefined])
+  })
+
   it('sends them wherever the application sends requests when there is no baseURL', async () => {
     const { server } = await startWorld()
     const api = axios.create()

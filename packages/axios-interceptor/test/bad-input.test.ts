@@ -1,4 +1,5 @@
-import axios, { type AxiosInstance } from 'axios'
+import { inspect } from 'node:util'
+import axios, { type AxiosInstance, type InternalAxiosRequestConfig } from 'axios'
 import { describe, expect, it } from 'vitest'
 import { attachTokens } from '../src/index.js'
 import { adapters, startRecordingApi, startWorld } from './world.js'
@@ -68,7 +69,8 @@ describe.each(adapters)('an answer that never ends, through the %s adapter', (ad
       } else response.write('{"begun":')
     })
     const { tokens } = await startWorld({ api: recording.origin })
-    const limits = { baseURL: recording.origin, adapter, timeout: 300 }
+    // Long enough for a busy machine to rotate and send the replay within it.
+    const limits = { baseURL: recording.origin, adapter, timeout: 1_000 }
     const api = axios.create(limits)
     attachTokens(api, { tokens, grantId: 'agency' })
     const codeOf = (call: Promise<unknown>) => call.catch(({ code }: { code: string }) => code)
@@ -96,6 +98,13 @@ describe('a request that axios itself cannot make sense of', () => {
     const api = axios.create({ baseURL: server.origin })
     attachTokens(api, { tokens, grantId: 'agency' })
     expect(await call(api)).toBe(await call(axios.create({ baseURL: server.origin })))
+  })
+
+  it('has `null` for its adapter: it goes through that of the defaults', async () => {
+    const { server, tokens } = await startWorld()
+    const api = axios.create({ baseURL: server.origin, adapter: null as never })
+    attachTokens(api, { tokens, grantId: 'agency' })
+    expect((await api.get('/api/x')).status).toBe(200)
   })
 
   it('was aborted before it began: its CanceledError, and no token is asked for', async () => {
@@ -150,4 +159,30 @@ it('an adapter whose answer has no request keeps it so', async () => {
   const response = await api.get('/api/x')
   expect(response.data).toBe('mine')
   expect(response).not.toHaveProperty('request')
+})
+
+it("an adapter whose answer has the application's own config gives away no request either", async () => {
+  const { tokens, server, accessTokens } = await startWorld()
+  let own: InternalAxiosRequestConfig | undefined
+  const api = axios.create({
+    baseURL: server.origin,
+    adapter: (sent) =>
+      Promise.resolve({
+        status: 200,
+        statusText: '',
+        headers: {},
+        data: 'mine',
+        config: own ?? sent,
+        request: { method: 'GET', headers: sent.headers },
+      }),
+  })
+  api.interceptors.request.use((config) => {
+    own = config
+    return config
+  })
+  attachTokens(api, { tokens, grantId: 'agency' })
+  const response = await api.get('/api/x')
+  expect(response.config).toBe(own)
+  expect(response.request).toMatchObject({ method: 'GET', path: '/api/x' })
+  expect(inspect(response, { depth: 9 })).not.toContain(accessTokens()[0])
 })

@@ -1,10 +1,9 @@
-/** What applications have on their instances besides: retries, progress, the oldest axios that is supported. */
-import { createRequire } from 'node:module'
+/** What applications have on their instances besides: retries, progress. */
 import axios, { type AxiosInstance } from 'axios'
 import axiosRetry from 'axios-retry'
 import { describe, expect, it } from 'vitest'
 import { attachTokens } from '../src/index.js'
-import { adapters, longAgo, type Reply, startRecordingApi, startWorld } from './world.js'
+import { adapters, type Reply, startRecordingApi, startWorld } from './world.js'
 
 const retried: [string, (api: AxiosInstance, attach: () => void) => void][] = [
   [
@@ -99,51 +98,5 @@ describe.each(adapters)('progress through the %s adapter', (adapter) => {
       },
     })
     expect(loaded).toBe(500_000)
-  })
-})
-
-describe('axios 1.0.0, the oldest that is supported', () => {
-  const oldest = createRequire(import.meta.url)('axios-oldest') as typeof axios
-
-  it('is the one that is tested here', () => {
-    expect(oldest.VERSION).toBe('1.0.0')
-  })
-
-  it('sends the token and waits for a rotation', async () => {
-    const { server, tokens } = await startWorld({ receivedAtMs: longAgo() })
-    const api = oldest.create({ baseURL: server.origin })
-    const detach = attachTokens(api, { tokens, grantId: 'agency' })
-    expect((await api.get('/api/x')).status).toBe(200)
-    expect(server.ledger.tokenRequests()).toHaveLength(1)
-    detach()
-    await expect(api.get('/api/x')).rejects.toMatchObject({ response: { status: 401 } })
-  })
-
-  it('replays a refused request byte for byte', async () => {
-    const recording = await startRecordingApi()
-    const { tokens, accessTokens } = await startWorld({ api: recording.origin })
-    const api = oldest.create({ baseURL: recording.origin })
-    attachTokens(api, { tokens, grantId: 'agency' })
-    const response = await api.post('/x', { text: 'ä' }, { headers: { 'X-Mine': 'yes' } })
-    expect(response.status).toBe(200)
-    const [first, second] = recording.requests
-    expect(second?.body).toEqual(first?.body)
-    expect(second?.headers['x-mine']).toBe('yes')
-    expect(second?.headers.authorization).not.toBe(first?.headers.authorization)
-    for (const token of accessTokens()) expect(JSON.stringify(response.config)).not.toContain(token)
-  })
-
-  it('rejects with its own errors, in which there is no token', async () => {
-    const recording = await startRecordingApi((_request, response) => {
-      response.statusCode = 401
-      response.end('{}')
-    })
-    const { tokens, accessTokens } = await startWorld({ api: recording.origin })
-    const api = oldest.create({ baseURL: recording.origin })
-    attachTokens(api, { tokens, grantId: 'agency' })
-    const error = await api.get('/x').catch((reason: unknown) => reason)
-    expect(error).toBeInstanceOf(oldest.AxiosError)
-    const printed = JSON.stringify((error as { toJSON(): object }).toJSON())
-    for (const token of accessTokens()) expect(printed).not.toContain(token)
   })
 })

@@ -1,6 +1,6 @@
 import { isEvergrantError } from '@evergrant/core'
 import axios, { AxiosError, type AxiosRequestConfig } from 'axios'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { attachTokens } from '../src/index.js'
 import { adapters, longAgo, startWorld, type WorldOptions } from './world.js'
 
@@ -104,6 +104,31 @@ describe('after a 401', () => {
       code: 'ECONNABORTED',
       message: 'timeout of 300ms exceeded',
     })
+  })
+
+  it('that comes too late, through an adapter that knows no timeout, no other token is asked for', async () => {
+    const { server, tokens } = await startWorld()
+    const now = performance.now.bind(performance)
+    let laterMs = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + laterMs)
+    onTestFinished(() => void vi.restoreAllMocks())
+    let calls = 0
+    const api = axios.create({
+      baseURL: server.origin,
+      timeout: 10_000,
+      adapter: (config) => {
+        calls += 1
+        laterMs = 10_001
+        return Promise.resolve({ status: 401, statusText: '', headers: {}, data: '', config })
+      },
+    })
+    attachTokens(api, { tokens, grantId: 'agency' })
+    await expect(api.get('/api/x')).rejects.toMatchObject({
+      code: 'ECONNABORTED',
+      message: 'timeout of 10000ms exceeded',
+    })
+    expect(calls).toBe(1)
+    expect(server.ledger.tokenRequests()).toHaveLength(0)
   })
 })
 
