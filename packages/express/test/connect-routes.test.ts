@@ -1,4 +1,4 @@
-import type { Express } from 'express'
+import type { ErrorRequestHandler, Express } from 'express'
 import { describe, expect, it } from 'vitest'
 import { type ConnectRoutesOptions, connectRoutes } from '../src/index.js'
 import { type Answer, get, serve, startWorld, versions, type World, type WorldOptions } from './world.js'
@@ -27,18 +27,34 @@ describe.each(versions)('through %s', (_, express) => {
   interface Site {
     readonly world: World
     readonly origin: string
+    /** What the application was left to handle. */
+    readonly errors: readonly unknown[]
+    /** Answers that are over, or whose client has left. */
+    closed(): number
   }
 
   async function site(options: Partial<ConnectRoutesOptions> = {}, with_: WorldOptions = {}): Promise<Site> {
     const world = await startWorld(with_)
     const app: Express = express()
     let routes: ReturnType<typeof connectRoutes> | undefined
-    app.use('/connect', (req, res, next) => routes?.(req, res, next))
+    let closed = 0
+    const errors: unknown[] = []
+    app.use('/connect', (req, res, next) => {
+      res.on('close', () => {
+        closed += 1
+      })
+      routes?.(req, res, next)
+    })
     app.use('/connect', (_req, res) => void res.status(404).end('not ours'))
+    const last: ErrorRequestHandler = (error, _req, res, _next) => {
+      errors.push(error)
+      res.status(500).end()
+    }
+    app.use(last)
     const origin = await serve(app)
     const redirectUri = `${origin}/connect/callback`
     routes = connectRoutes({ tokens: world.tokens, grantId: 'agency-7', redirectUri, secret, ...options })
-    return { world, origin }
+    return { world, origin, errors, closed: () => closed }
   }
 
   /** Begins, consents, and gives the address of the callback. */
@@ -195,6 +211,7 @@ describe.each(versions)('through %s', (_, express) => {
     const here = await site()
     const browser = createBrowser()
     const callback = await consented(here, browser)
+    const before = here.closed()
     const gate = here.world.server.gate()
     const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ')
     const leaving = new AbortController()
@@ -202,9 +219,11 @@ describe.each(versions)('through %s', (_, express) => {
     await gate.arrived()
     leaving.abort()
     await expect(call).rejects.toThrow()
+    await expect.poll(() => here.closed()).toBe(before + 1)
     gate.open()
     await here.world.tokens.close()
     expect(here.world.server.ledger.tokenRequests({ decision: 'issued' })).toHaveLength(1)
+    expect(here.errors).toEqual([])
   })
 })
 

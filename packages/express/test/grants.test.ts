@@ -113,6 +113,27 @@ describe.each(versions)('through %s', (_, express) => {
     gate.open()
   })
 
+  it('a Request brings its body and its own signal', async () => {
+    const { server, tokens } = await startWorld()
+    const app = express()
+    const leaving = new AbortController()
+    app.use(grants({ tokens, grantId: 'agency' }))
+    app.get('/', async (req, res) => {
+      const { signal } = leaving
+      const asked = new Request(server.apiUrl, { method: 'POST', body: '{"trip":1}', signal })
+      const call = req.grant.fetch(asked).then((response) => response.json())
+      res.json(await call.catch(({ name }) => ({ name })))
+    })
+    const url = await serve(app)
+    expect(JSON.parse((await get(url)).text)).toMatchObject({ method: 'POST', bodyText: '{"trip":1}' })
+    const gate = server.gate({ path: 'api' })
+    const answer = get(url)
+    await gate.arrived()
+    leaving.abort()
+    expect(JSON.parse((await answer).text)).toEqual({ name: 'AbortError' })
+    gate.open()
+  })
+
   it('a client that disconnects ends the wait, not the rotation, and nobody logs it as an error', async () => {
     const world = await startWorld()
     const { server, tokens } = world

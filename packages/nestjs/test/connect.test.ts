@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { EvergrantError } from '@evergrant/core'
 import { type CanActivate, type ExecutionContext, Injectable, Module, UseGuards } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
@@ -187,6 +190,14 @@ describe.each(platformNames)('connect routes on %s', (platform) => {
     const page = await go('/connect', { headers: html })
     expect([page.status, await page.text()]).toEqual([401, expect.not.stringContaining('href')])
     expect(logged()).toBe('')
+  })
+
+  it('answer a program that does not say what it accepts as a program', async () => {
+    const { url } = await start(platform)
+    // Not by `fetch`, which always says so.
+    const [response] = (await once(request(`${url}/connect`).end(), 'response')) as [IncomingMessage]
+    expect(response.headers['content-type']).toContain('application/problem+json')
+    expect(await json(response)).toMatchObject({ status: 401, code: 'connect_without_session' })
   })
 
   it('say when to try again', async () => {

@@ -41,10 +41,13 @@ function accountOf({ context }: { readonly context: ExecutionContext }): string 
   }
 }
 
+let apiUrl: string
+
 const answerOf = async (grant: RequestGrant, id: string) => ({
   id,
   signal: grant.signal ?? null,
   generation: (await grant.getAccessToken()).generation,
+  api: (await grant.fetch(apiUrl)).status,
 })
 
 @WebSocketGateway()
@@ -75,7 +78,8 @@ class Resolver {
 }
 
 async function build() {
-  const { options, secrets } = await startWorld()
+  const { options, secrets, server } = await startWorld()
+  apiUrl = server.apiUrl
   const log = recordingLogger()
   const module = await Test.createTestingModule({
     imports: [EvergrantModule.forRoot({ ...options, grantId: accountOf, connectUrl: '/connect' })],
@@ -87,7 +91,7 @@ async function build() {
   return { module, log, secrets }
 }
 
-const served = { id: 'agency', signal: null, generation: 1 }
+const served = { id: 'agency', signal: null, generation: 1, api: 200 }
 
 describe('a WebSocket gateway', () => {
   it('has guard and decorators; our errors go out as exception messages', async () => {

@@ -157,7 +157,8 @@ describe.each(versions)('through %s', (_, express) => {
     const stopping = await startRawApi((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
     })
-    const { origin } = await proxied(stopping, { idleTimeoutMs: 30 })
+    // Long enough for a busy machine to see the beginning within it.
+    const { origin } = await proxied(stopping, { idleTimeoutMs: 500 })
     await expect(fetch(`${origin}/proxy/a`).then((response) => response.text())).rejects.toThrow()
   })
 
@@ -173,7 +174,7 @@ describe.each(versions)('through %s', (_, express) => {
     const api = await startApi((res, { url }) => {
       if (url !== '/late') res.end('ok')
     })
-    const { origin } = await proxied(api.origin, { idleTimeoutMs: 40 })
+    const { origin } = await proxied(api.origin, { idleTimeoutMs: 500 })
     expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
     expect(await get(`${origin}/proxy/late`)).toMatchObject({ status: 504 })
     expect((await get(`${origin}/proxy/b`)).text).toBe('ok')

@@ -135,6 +135,31 @@ describe.each(versions)('through %s', (_, express) => {
     expect(headers['x-debug']).toBeUndefined()
   })
 
+  it('so is one that quotes it as URLs do; a longer one that does not is kept', async () => {
+    const api = await startApi((res, { headers }) => {
+      const token = encodeURIComponent(String(headers.authorization).slice(7))
+      const kept = 'a text that is longer than the token, and 100% innocent'
+      res.writeHead(200, { link: `</next?access_token=${token}>; rel=next`, 'x-kept': kept }).end()
+    })
+    const { tokens } = await startWorld({ api: api.origin })
+    const reply = { access_token: 'token+of/odd=characters', refresh_token: 'next', expires_in: 3_600 }
+    await tokens.saveGrant('odd', reply)
+    const app = express()
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'odd', target: api.origin }))
+    const { headers } = await get(`${await serve(app)}/proxy/a`)
+    expect(api.seen[0]?.headers.authorization).toBe(`Bearer ${reply.access_token}`)
+    expect(headers['x-kept']).toContain('innocent')
+    expect(headers.link).toBeUndefined()
+  })
+
+  it.each([
+    [['max-age=60', 'no-store'], 'no-store'],
+    [['max-age=60, public', 'must-revalidate'], 'private, max-age=60, must-revalidate'],
+  ])('a Cache-Control that is repeated (%j) counts altogether', async (given, expected) => {
+    const { ask } = await answered({ 'cache-control': given })
+    expect((await ask()).headers['cache-control']).toBe(expected)
+  })
+
   it.each([
     ['/api/b?c=1#d', '/proxy/b?c=1#d'],
     ['b', '/proxy/b'],
@@ -181,6 +206,19 @@ describe.each(versions)('through %s', (_, express) => {
     const app = express()
     app.use(tokenProxy({ tokens, grantId: 'agency', target: api.origin }))
     expect(await get(`${await serve(app)}/a`)).toMatchObject({ status: 502 })
+  })
+
+  it('mounted wherever a request says, it becomes none either', async () => {
+    const api = await startApi((res) => res.writeHead(302, { location: '/b' }).end())
+    const { tokens } = await startWorld({ api: api.origin })
+    const app = express()
+    app.use(/^\/.*proxy/, tokenProxy({ tokens, grantId: 'agency', target: api.origin }))
+    const origin = await serve(app)
+    const inside = await get(origin, { path: '/any/proxy/a' })
+    expect(inside).toMatchObject({ status: 302, headers: { location: '/any/proxy/b' } })
+    const outside = await get(origin, { path: '//evil.example/proxy/a' })
+    expect(outside.status).toBe(502)
+    expect(outside.headers.location).toBeUndefined()
   })
 
   it('where a new thing is, is translated too, or left out', async () => {

@@ -80,6 +80,23 @@ describe.each(versions)('through %s', (_, express) => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'token_rejected' })
   })
 
+  it('a refusal that does not end is cut off, not read', async () => {
+    let isCutOff = false
+    const api = await startApi((res, _seen, index) => {
+      if (index > 0) return void res.end('{}')
+      res.on('close', () => {
+        isCutOff = true
+      })
+      // More than the sockets between the two hold: what nobody reads would stay open.
+      res.writeHead(401).write(Buffer.alloc(16 * 2 ** 20))
+    })
+    const { tokens } = await startWorld({ api: api.origin })
+    const app = express()
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api.origin }))
+    expect(await get(`${await serve(app)}/proxy/a`)).toMatchObject({ status: 200, text: '{}' })
+    await expect.poll(() => isCutOff).toBe(true)
+  })
+
   it('a second 401 stands, without a challenge that would open a login window', async () => {
     const api = await startApi((res) => res.writeHead(401, { 'www-authenticate': 'Basic' }).end('{"no":1}'))
     const world = await startWorld({ api: api.origin })
