@@ -48,18 +48,20 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     owner.known.set(name, { chain: record.chain, generation: record.generation, access, state: record.state })
   }
 
-  const learnFrom = (answer: object): void => {
-    if ('record' in answer && answer.record) learn(answer.record as GrantRecord)
-  }
   const hears =
     (step: 'acquire' | 'arm' | 'fail', key: GrantKey) =>
     (answer: { readonly status: string }): void => {
       tries.heard(process, key, step, answer.status)
-      learnFrom(answer)
+      learnFrom(key, answer)
     }
   function forget(key: GrantKey): void {
     owner.known.delete(grantName(key))
     owner.handed.delete(key.grantId)
+  }
+
+  function learnFrom(key: GrantKey, answer: { readonly status: string }): void {
+    if ('record' in answer) learn(answer.record as GrantRecord)
+    else if (answer.status === 'missing') forget(key)
   }
 
   function stores(secret: string): void {
@@ -119,7 +121,7 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
         request.provider,
         () => store.commit(request),
         (answer) => {
-          if (answer.status === 'committed' || time.nowMs - askedAtMs < waitMs) learnFrom(answer)
+          if (answer.status === 'committed' || time.nowMs - askedAtMs < waitMs) learnFrom(request, answer)
         },
         waitMs,
       )

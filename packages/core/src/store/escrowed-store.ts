@@ -184,7 +184,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       const answer = await remote.save(request)
       if (answer.status === 'saved') {
         // What is used from now on is looked for where it lies when it is marked.
-        await ifPossible(() => escrow.mark(held))
+        const left = await ifPossible(() => escrow.mark(held))
+        if (left) markStored(held)
         return answer
       }
       const lay = await ifPossible(() => escrow.drop(held))
