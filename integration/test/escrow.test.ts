@@ -351,6 +351,55 @@ describe('a successor in escrow', () => {
     expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 1 })
   })
 
+  // Dropped as if something newer were stored: whoever was killed before the next try took it along, and the token
+  // that it replaced was sent again.
+  describe('of a link that the remote store forgot stays on the disk', () => {
+    const second = { ...key, chain: 'new', generation: 2, attempt: 'b', next: pairOf('3 of new') }
+
+    /** Its first rotation is stored, and forgotten in a failover: `forgetful` holds the authorization alone. */
+    async function failover() {
+      const disk = memoryStore()
+      const kept = escrowed(remote, disk)
+      const forgetful = memoryStore()
+      await kept.save(authorization('new', null))
+      await forgetful.save(authorization('new', null))
+      const next = pairOf('2 of new')
+      await kept.commit({ ...key, chain: 'new', generation: 1, attempt: 'a', next })
+      return { disk, kept, forgetful }
+    }
+
+    it('when its commit comes too early and its process is killed then', async () => {
+      const { disk, forgetful } = await failover()
+      expect((await escrowed(forgetful, disk).commit(second)).status).toBe('superseded')
+      const other = escrowed(forgetful, disk)
+      expect((await other.load(key)).record).toMatchObject({ generation: 2 })
+      expect((await other.load(key)).record).toMatchObject({ generation: 3, secret: '3 of new' })
+    })
+
+    it('and recover() brings both, one after the other', async () => {
+      const { disk, kept, forgetful } = await failover()
+      remote.away = true
+      await expect(kept.commit(second)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      await escrowed(forgetful, disk).recover()
+      expect((await forgetful.load(key)).record).toMatchObject({ generation: 3, secret: '3 of new' })
+    })
+
+    it('and recover() brings the authorization before it, if that was forgotten too', async () => {
+      const disk = memoryStore()
+      const forgetful = memoryStore()
+      const kept = escrowed(remote, disk)
+      await kept.save(authorization('old', null))
+      await kept.save(authorization('new', 'old'))
+      await forgetful.save(authorization('old', null))
+      remote.away = true
+      const next = pairOf('2 of new')
+      const commit = kept.commit({ ...key, chain: 'new', generation: 1, attempt: 'a', next })
+      await expect(commit).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      await escrowed(forgetful, disk).recover()
+      expect((await forgetful.load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+    })
+  })
+
   it('reaches the remote store although the local disk fails', async () => {
     const { clientId, clientSecret, tokenEndpoint } = server
     const broken: TokenStore = { ...memoryStore(), save: () => Promise.reject(down) }

@@ -79,7 +79,10 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   async function mark(held: Held): Promise<void> {
     const left = await escrow.mark(held)
     if (!left) return
-    await ((await bring(left)) === 'refused' ? escrow.drop(left) : escrow.mark(left))
+    const outcome = await bring(left)
+    // Both stay where they are.
+    if (outcome === 'too-early') return
+    await (outcome === 'refused' ? escrow.drop(left) : escrow.mark(left))
     await escrow.mark(held)
   }
 
@@ -93,13 +96,27 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     return commitHeld({ kind: 'commit', request: { ...request, generation }, spent })
   }
 
-  /** Whether the remote store took it, has it, or has something newer. */
-  async function bring(held: Held): Promise<'taken' | 'there' | 'refused'> {
-    if (held.kind === 'commit') return (await commitHeld(held)).status === 'committed' ? 'taken' : 'refused'
+  /** Whether the remote store took it, has it, has something newer, or forgot what came before it. */
+  async function bring(held: Held): Promise<'taken' | 'there' | 'refused' | 'too-early'> {
+    if (held.kind === 'commit') {
+      let answer = await commitHeld(held)
+      // A store that forgot what led here gets that first, if it lies here too.
+      const brought = answer.status === 'superseded' && (await recoverSuccessor(answer.record))
+      if (brought) answer = await commitHeld(held)
+      if (answer.status === 'committed') return 'taken'
+      return isBehind(answer, held.request) ? 'too-early' : 'refused'
+    }
     // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
     const { record } = await remote.load(held.request)
     if (record?.chain === held.request.chain) return 'there'
     return (await remote.save(held.request)).status === 'saved' ? 'taken' : 'refused'
+  }
+
+  /** The store forgot links of this chain: nothing newer is there, and what is in escrow may be all there is. */
+  function isBehind(answer: CommitAnswer, { chain, generation }: GrantLink): boolean {
+    return (
+      answer.status === 'superseded' && answer.record.chain === chain && answer.record.generation < generation
+    )
   }
 
   /** Brings the authorization that replaced this chain into a store that forgot it. */
@@ -222,6 +239,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       }
       // A newer link that still holds what was spent: ours follows that one, and comes once more.
       if (answer.status === 'superseded' && holdsSpent(answer.record, spent, request.next)) return answer
+      // So it does when the store has its forgotten links back: until then it stays on the disk.
+      if (isBehind(answer, request)) return answer
       spending.delete(request.attempt)
       if (answer.status === 'committed') markStored(held)
       else drop(held)
@@ -245,7 +264,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
           if (!held) continue
           const outcome = await bring(held)
           if (outcome === 'taken') brought += 1
-          await (outcome === 'refused' ? escrow.drop(held) : mark(held))
+          if (outcome === 'refused') await escrow.drop(held)
+          else if (outcome !== 'too-early') await mark(held)
         }
         if (places.length < AT_ONCE) return brought
       }
