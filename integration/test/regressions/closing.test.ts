@@ -157,4 +157,47 @@ describe('close ends', () => {
     await closed
     expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
   })
+
+  // It waited for the answer, for ever.
+  it('though the store never answers whether it will send notices, and ends those when they come', async () => {
+    let watching = 0
+    let answer = (): void => {}
+    const { tokens } = await open({
+      timings: { ...shortTimings, storeTimeoutMs: 50 },
+      store: {
+        ...memoryStore(),
+        watch: () =>
+          new Promise((resolve) => {
+            answer = () => {
+              watching += 1
+              resolve(async () => {
+                watching -= 1
+              })
+            }
+          }),
+      },
+    })
+    expect(await closing(tokens, 2_000)).toBe('closed')
+    answer()
+    expect(watching).toBe(1)
+    await expect.poll(() => watching).toBe(0)
+  })
+
+  // Its error went to whoever closed, in place of the grants that may be lost.
+  it('with its own report though the driver fails to end the notices', async () => {
+    const { store, tokens } = await open({
+      closeTimeoutMs: 50,
+      store: {
+        ...memoryStore(),
+        watch: async () => () => Promise.reject(new Error('redis://user:password@host is closed')),
+      },
+    })
+    const commit = store.hold('commit', 'before')
+    const rotated = tokens.getAccessToken('g', { forceRefresh: true })
+    await commit.arrived
+    const outcome = await closing(tokens, 2_000)
+    commit.open()
+    expect(outcome).toMatchObject(uncommitted)
+    await rotated
+  })
 })

@@ -141,6 +141,29 @@ describe('a store without notices', () => {
     await eventOf(events, 'store.watch_failed')
     await expect(tokens.close()).resolves.toBeUndefined()
   })
+
+  // What threw at once was taken for a watch that stands.
+  it('that throws at once is asked again after a while', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    let asked = 0
+    const tokens = openManager({
+      provider: fleet.facts,
+      clock: fleet.clock,
+      store: {
+        ...fleet.store,
+        watch() {
+          asked += 1
+          throw new Error('no pub/sub yet')
+        },
+      },
+    })
+    await tokens.status('g')
+    await tokens.status('g')
+    expect(asked).toBe(1)
+    fleet.clock.jump(11_000)
+    await tokens.status('g')
+    expect(asked).toBe(2)
+  })
 })
 
 describe('ten thousand callers with one signal', () => {

@@ -1,6 +1,7 @@
 import { markStale, notice } from '../grant/grant-entry.js'
 import type { StoreWatcher } from '../store/token-store.js'
 import { elapsedMs, type Mark, markNow } from '../time/clock.js'
+import { tryStore } from './ask-store.js'
 import type { ManagerContext } from './context.js'
 
 /** How long after a failure the store is asked again for its notices. */
@@ -38,19 +39,27 @@ export function watchStore(ctx: ManagerContext): StoreWatch {
       // Waiting still works by looking again, only slower; a later call tries anew.
       ctx.emit({ type: 'store.watch_failed', provider: ctx.facts.id })
       failedAt = markNow(ctx.clock)
-      stop = undefined
       return undefined
     }
   }
 
   return {
     begin() {
-      if (failedAt && elapsedMs(ctx.clock, failedAt) < TRY_AGAIN_MS) return
+      if (failedAt) {
+        if (elapsedMs(ctx.clock, failedAt) < TRY_AGAIN_MS) return
+        // Not where it fails: a store that throws at once does so before there is anything to take back.
+        failedAt = undefined
+        stop = undefined
+      }
       stop ??= subscribe()
     },
     async end() {
-      const unwatch = await stop
-      await unwatch?.()
+      // A store that has not answered yet, or a driver whose goodbye fails, is no reason for a close not to end, nor to
+      // report that instead of a successor. A subscription that comes later is ended when it is there.
+      await tryStore(ctx, async () => {
+        const unwatch = await stop
+        await unwatch?.()
+      })
     },
   }
 }
