@@ -2,6 +2,7 @@
 import { EvergrantError, type GrantStatus } from '@evergrant/core'
 import { describe, expect, it } from 'vitest'
 import { cameBack, openFleet, openManager } from './scene.js'
+import { anHour, outcomeOf, stillScene, withCode } from './still-scene.js'
 
 describe('a code', () => {
   // Two missing values compared as equal: any code was taken, that of an attacker too.
@@ -82,5 +83,90 @@ describe('a code exchange', () => {
     const exchanged = await tokens.exchangeCode('g', cameBack(fleet.server))
     expect(exchanged.chain).toBe(newer?.chain)
     expect((await b.tokens.status('g'))?.chain).toBe(newer?.chain)
+  })
+})
+
+describe('a code exchange that waits for a slot of the budget', () => {
+  /** The only slot of twenty seconds is used; the code has to wait for the next. */
+  async function waiting(signal?: AbortSignal) {
+    const scene = stillScene(undefined, { budget: { limit: 1, windowMs: 20_000 } })
+    const { clock, tokens } = scene
+    await tokens.saveGrant('g', anHour)
+    const used = outcomeOf(tokens.getAccessToken('g', { forceRefresh: true }))
+    await clock.advance(10)
+    expect(used.now).toMatchObject({ generation: 2 })
+    const exchanged = outcomeOf(tokens.exchangeCode('new', { ...withCode, signal }))
+    await clock.advance(10)
+    return { ...scene, exchanged }
+  }
+
+  // Nobody woke it: close() waited its whole time, and reported a grant as lost whose code had not been sent.
+  it('ends at once when the manager is closed, and is not reported as lost', async () => {
+    const { clock, tokens, exchanged, bodies } = await waiting()
+    const closed = outcomeOf(tokens.close())
+    await clock.advance(0)
+    expect(closed.now).toBe('done')
+    expect(exchanged.now).toMatchObject({ code: 'CLOSED' })
+    expect(bodies).toHaveLength(1)
+  })
+
+  // It kept the process running for as long as the wait would have been.
+  it('leaves no timer when its caller leaves', async () => {
+    const leaving = new AbortController()
+    const { clock, exchanged } = await waiting(leaving.signal)
+    leaving.abort()
+    await clock.advance(0)
+    expect(exchanged.now).toMatchObject({ name: 'AbortError' })
+    expect(clock.pendingTimers()).toBe(0)
+  })
+})
+
+describe('a code exchange', () => {
+  // Whatever was under way counted, sent or not.
+  it('that has not connected in time is not reported as lost by close()', async () => {
+    const never = (): Promise<Response> => new Promise(() => {})
+    const { clock, tokens } = stillScene(undefined, {}, { fetch: never, closeTimeoutMs: 100 })
+    outcomeOf(tokens.exchangeCode('new', withCode))
+    await clock.advance(10)
+    const closed = outcomeOf(tokens.close())
+    await clock.advance(100)
+    expect(closed.now).toBe('done')
+  })
+
+  // It asked as often as it could, until the store had mercy.
+  it('does not storm a store that answers every save and no load', async () => {
+    let saves = 0
+    const { clock, tokens } = stillScene(
+      undefined,
+      {},
+      {
+        through: (store, { now }) => ({
+          ...store,
+          load: (key) => (saves > 0 ? Promise.reject(new Error('no replica')) : store.load(key)),
+          async save(request) {
+            saves += 1
+            // Mercy, or this test would not end without the fix.
+            if (saves > 100) return store.save(request)
+            return { status: 'missing', nowMs: now() }
+          },
+        }),
+      },
+    )
+    outcomeOf(tokens.exchangeCode('new', withCode))
+    await clock.advance(1_000)
+    expect(saves).toBeGreaterThan(2)
+    expect(saves).toBeLessThan(30)
+  })
+
+  // Only a code that was taken ended it; one that was refused left all grants paused for another probe.
+  it('whose code is refused ends the pause of a client that is accepted again', async () => {
+    const errors = ['invalid_client', 'invalid_grant']
+    const { clock, tokens } = stillScene(() => Response.json({ error: errors.shift() }, { status: 400 }))
+    const first = tokens.exchangeCode('new', withCode)
+    await expect(first).rejects.toMatchObject({ code: 'CLIENT_REJECTED' })
+    await clock.advance(6_000)
+    const probe = tokens.exchangeCode('new', withCode)
+    await expect(probe).rejects.toMatchObject({ code: 'AUTHORIZATION_FAILED' })
+    expect(await tokens.health()).toMatchObject({ clientPausedForMs: 0 })
   })
 })

@@ -12,6 +12,7 @@ export async function closeManager(ctx: ManagerContext, timeoutMs: number): Prom
   const rotations = [...lifecycle.rotations]
   const wakeAll = (): void => {
     for (const rotation of rotations) rotation.wake('news')
+    for (const { alarm } of lifecycle.exchanges.values()) alarm.ring()
   }
   lifecycle.closing = true
   wakeAll()
@@ -27,7 +28,8 @@ export async function closeManager(ctx: ManagerContext, timeoutMs: number): Prom
   const unstored = rotations
     .filter(({ entry, ...rotation }) => entry.inHand || (entry.known && rotation.hasSent(entry.known.record)))
     .map(({ entry }) => entry.key.grantId)
-  const grantIds = [...new Set([...unstored, ...lifecycle.exchanges.values()])]
+  const exchanged = [...lifecycle.exchanges.values()].filter(({ hasSent }) => hasSent)
+  const grantIds = [...new Set([...unstored, ...exchanged.map(({ grantId }) => grantId)])]
   lifecycle.abandoned = true
   wakeAll()
   if (grantIds.length === 0) return

@@ -7,6 +7,7 @@ import type { Line } from '../rotation/line.js'
 import type { Rotation } from '../rotation/rotation.js'
 import type { Timings } from '../rotation/timings.js'
 import type { TokenStore } from '../store/token-store.js'
+import type { Alarm } from '../time/alarm.js'
 import type { Clock } from '../time/clock.js'
 import type { StoreClock } from '../time/store-clock.js'
 import type { ClientPause } from './client-pause.js'
@@ -38,6 +39,14 @@ export interface Lifecycle {
   closing: boolean
   abandoned: boolean
   readonly rotations: Set<Rotation>
-  /** Code exchanges, and the grants they are for. */
-  readonly exchanges: Map<Promise<unknown>, string>
+  readonly exchanges: Map<Promise<unknown>, CodeExchange>
+}
+
+/** A code on its way to become a grant. */
+export interface CodeExchange {
+  readonly grantId: string
+  /** The code may be spent. */
+  hasSent: boolean
+  /** Rings when it need not wait any longer: for its turn, or for the store. */
+  readonly alarm: Alarm
 }

@@ -16,7 +16,7 @@ import { checkBearer, successorPair } from '../token-endpoint/successor.js'
 import { type PreparedRequest, prepareRequest } from '../token-endpoint/token-request.js'
 import { askStore, tryStore } from './ask-store.js'
 import { checkExchange, codeFrom } from './authorization-callback.js'
-import type { ManagerContext } from './context.js'
+import type { CodeExchange, ManagerContext } from './context.js'
 import { revokeAtProvider } from './revoke-at-provider.js'
 import { saveNewChain } from './save-grant.js'
 import type { ExchangeCodeOptions } from './token-manager.js'
@@ -37,9 +37,11 @@ export async function exchangeCode(
   const code = codeFrom(ctx.facts, options)
   // With the store away the exchange fails here, before the code is spent.
   const { answer: before } = await patience.wait(askStore(ctx, (store) => store.load(key)))
+  const own: CodeExchange = { grantId: key.grantId, hasSent: false, alarm: createAlarm(ctx.clock) }
   const work = exchange(
     ctx,
     key,
+    own,
     {
       grant_type: 'authorization_code',
       code,
@@ -49,7 +51,7 @@ export async function exchangeCode(
     before.record,
     patience,
   )
-  ctx.lifecycle.exchanges.set(work, key.grantId)
+  ctx.lifecycle.exchanges.set(work, own)
   // A caller who left does not make the failure an unhandled one; who waits still sees it.
   work.catch(() => {}).finally(() => ctx.lifecycle.exchanges.delete(work))
   return patience.wait(work)
@@ -58,6 +60,7 @@ export async function exchangeCode(
 async function exchange(
   ctx: ManagerContext,
   key: GrantKey,
+  own: CodeExchange,
   parameters: Readonly<Record<string, string>>,
   before: GrantRecord | undefined,
   patience: Patience,
@@ -66,7 +69,7 @@ async function exchange(
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) throw exchangeError('CLIENT_REJECTED', 'invalid_client', pausedMs)
   const request = await prepare(ctx, parameters)
-  let slot: Slot | NoSlot = await takeSlot(ctx, patience)
+  let slot: Slot | NoSlot = await takeSlot(ctx, own, patience)
   let sentAtMs = ctx.storeClock.earliest()
   const result = await sendRequest(request, {
     fetch: ctx.fetch,
@@ -78,6 +81,7 @@ async function exchange(
         if (ended() || ctx.lifecycle.closing || exchanges > MAX_SLOT_EXCHANGES) return false
         if (remainingMs(ctx.clock, slot.valid) > 0) {
           sentAtMs = ctx.storeClock.earliest()
+          own.hasSent = true
           return true
         }
         // What is given in exchange may be out of date too by the time its answer is here.
@@ -93,7 +97,7 @@ async function exchange(
   const { reply } = result
   try {
     await checkReply(ctx, reply)
-    return await store(ctx, key, reply.members, sentAtMs, before)
+    return await store(ctx, key, own, reply.members, sentAtMs, before)
   } finally {
     if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
   }
@@ -115,6 +119,7 @@ async function prepare(
 async function store(
   ctx: ManagerContext,
   key: GrantKey,
+  own: CodeExchange,
   members: TokenEndpointReply['members'],
   sentAtMs: number,
   before: GrantRecord | undefined,
@@ -134,32 +139,41 @@ async function store(
     await revokeAtProvider(ctx, decodeTokens({ ...pair, grantId: key.grantId }))
     throw error
   }
-  return saveUntilStored(ctx, key, pair, before)
+  return saveUntilStored(ctx, key, own, pair, before)
 }
 
 /** As a successor is: the code is spent, so this pair is all there is. A newer authorization wins over it. */
 async function saveUntilStored(
   ctx: ManagerContext,
   key: GrantKey,
+  { alarm }: CodeExchange,
   pair: TokenPair,
   before: GrantRecord | undefined,
 ): Promise<GrantRecord> {
   const chain = ctx.chance.id()
-  const alarm = createAlarm(ctx.clock)
   let seen = before
+  async function pause(failures: number): Promise<void> {
+    if (ctx.lifecycle.abandoned) throw exchangeError('UNCOMMITTED_SUCCESSOR', 'store_unavailable')
+    await alarm.wait(backoffMs('store', failures, ctx.chance))
+  }
   for (let failures = 1; ; failures++) {
+    let isAnswered = false
     try {
       const saved = await saveNewChain(ctx, key, pair, chain, seen)
       if (saved) return saved
-      failures = 0
+      isAnswered = true
     } catch (error) {
-      if (ctx.lifecycle.abandoned) throw exchangeError('UNCOMMITTED_SUCCESSOR', 'store_unavailable')
       if (!(error instanceof EvergrantError)) throw error
-      await alarm.wait(backoffMs('store', failures, ctx.chance))
+      await pause(failures)
     }
     // The first answer may have been lost, and others may have authorized since.
     const asked = await tryStore(ctx, (store) => store.load(key))
-    if (asked instanceof EvergrantError) continue
+    if (asked instanceof EvergrantError) {
+      // A store that answers a save and no load would be asked without end, and without a pause.
+      if (isAnswered) await pause(failures)
+      continue
+    }
+    if (isAnswered) failures = 0
     const { record } = asked.answer
     if (record && ![chain, before?.chain].includes(record.chain)) {
       adopt(ctx.questions, ctx.grants.ensure(key), record, { nowMs: asked.answer.nowMs, order: asked.order })
@@ -170,23 +184,33 @@ async function saveUntilStored(
 }
 
 /** One request of the budget, or how long it would take. */
-async function takeSlot(ctx: ManagerContext, patience: Patience): Promise<Slot> {
-  const alarm = createAlarm(ctx.clock)
+async function takeSlot(ctx: ManagerContext, { alarm }: CodeExchange, patience: Patience): Promise<Slot> {
   const slot = await ctx.budget.take('caller', async (forMs) => {
     if (ctx.lifecycle.closing || patience.leftMs() < forMs) return false
-    await patience.wait(alarm.wait(forMs))
-    return true
+    try {
+      await patience.wait(alarm.wait(forMs))
+    } catch (error) {
+      // The caller has left: its timer would keep the process for as long.
+      alarm.ring()
+      throw error
+    }
+    return !ctx.lifecycle.closing
   })
   if (slot.kind === 'granted') return slot
   if (slot.why === 'store') throw slot.error
+  if (ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   throw exchangeError('RATE_LIMITED', 'budget', slot.forMs)
 }
 
 async function checkReply(ctx: ManagerContext, reply: TokenEndpointReply): Promise<void> {
   const meaning = classifyReply(reply, ctx.facts)
+  // Whoever judges the code has accepted the client.
+  const accepted = meaning.kind === 'rotated' || meaning.kind === 'refused'
+  if (accepted && ctx.clientPause.accepted()) {
+    ctx.emit({ type: 'client.accepted', provider: ctx.facts.id })
+  }
   switch (meaning.kind) {
     case 'rotated':
-      if (ctx.clientPause.accepted()) ctx.emit({ type: 'client.accepted', provider: ctx.facts.id })
       return
     case 'refused':
       throw exchangeError('AUTHORIZATION_FAILED', meaning.reason)
