@@ -13,7 +13,7 @@ import { type FakeClock, fakeClock } from '@evergrant/testing'
 type Facts = Partial<Parameters<typeof oauth2Provider>[0]>
 
 /** A token endpoint without a network. The body is read as on a standing connection: it waits for its release. */
-export type Answer = (form: URLSearchParams) => Response | Promise<Response>
+export type Answer = (form: URLSearchParams) => Response | Promise<Response> | undefined
 
 export const status = (code: number, headers: Record<string, string> = {}): Response =>
   new Response(null, { status: code, headers })

@@ -2,6 +2,7 @@ import { EvergrantError } from '../errors.js'
 import { linkOf } from '../grant/grant-entry.js'
 import { startRotation } from '../rotation/rotation.js'
 import type { GrantKey } from '../store/token-store.js'
+import { createAlarm } from '../time/alarm.js'
 import { clampTimer } from '../time/patience.js'
 import { tryStore } from './ask-store.js'
 import type { ManagerContext } from './context.js'
@@ -39,7 +40,11 @@ export function createKeepAlive(ctx: ManagerContext, clientCredentials: ClientCr
     const asked = await tryStore(ctx, (store) => store.claimDue(request))
     // With the store away there is nothing to renew with; the next sweep asks again.
     if (asked instanceof EvergrantError) return
-    await Promise.all(asked.answer.keys.map(renew))
+    const claim = createAlarm(ctx.clock)
+    const renewed = Promise.all(asked.answer.keys.map(renew)).finally(claim.ring)
+    // A rotation for which callers wait, or whose successor finds no store, may go on for as long as they like; the
+    // grants that become due meanwhile are renewed all the same.
+    await Promise.race([renewed, claim.wait(CLAIM.holdMs)])
   }
 
   async function renew(key: GrantKey): Promise<void> {
@@ -52,10 +57,10 @@ export function createKeepAlive(ctx: ManagerContext, clientCredentials: ClientCr
       throw error
     }
     const { known } = entry
-    if (!known || known.record.state === 'dead') return
+    if (!running || !known || known.record.state === 'dead') return
     reportLateness(known.record)
-    const rotation = entry.rotation ?? startRotation(ctx, entry, false)
-    await rotation.done
+    // One that is under way is somebody else's, or an earlier sweep's that did not wait for it any longer.
+    if (!entry.rotation) await startRotation(ctx, entry, false).done
   }
 
   /** Half of the time between due and expiry is gone: at this pace grants will lapse, so say it while it helps. */
@@ -74,9 +79,13 @@ export function createKeepAlive(ctx: ManagerContext, clientCredentials: ClientCr
   function schedule(intervalMs: number): void {
     const delayMs = clampTimer(intervalMs * (0.75 + 0.5 * ctx.chance.float()))
     timer = ctx.clock.setTimeout(() => {
-      sweeping = sweep().finally(() => {
-        if (running) schedule(intervalMs)
-      })
+      sweeping = sweep()
+        // Something that was passed in threw what no step of ours does: nobody is there to hear it, and the process
+        // must not end by it. The next sweep finds the same grants.
+        .catch(() => {})
+        .finally(() => {
+          if (running) schedule(intervalMs)
+        })
     }, delayMs)
     // Keeping grants alive is no reason to keep a process alive.
     ;(timer as { unref?: () => void } | undefined)?.unref?.()
