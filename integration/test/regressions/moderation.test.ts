@@ -4,6 +4,7 @@ import type { Fault } from '@evergrant/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { shortTimings } from '../small-fleet.js'
 import { openFleet, openManager, sleep } from './scene.js'
+import { anHour, outcomeOf, status, stillScene } from './still-scene.js'
 
 const dayMs = 24 * 3_600_000
 const forced = { forceRefresh: true }
@@ -49,6 +50,52 @@ describe('a server that asks for a pause', () => {
     arm.open()
     await expect(late).rejects.toMatchObject({ code: 'RATE_LIMITED' })
     expect(fleet.server.ledger.since(mark).tokenRequests()).toHaveLength(0)
+  })
+
+  /** The first request is answered with 429, and so many times the store does not take that down. */
+  async function untold(times: number) {
+    let left = times
+    let isFirst = true
+    const answer = (): Response | undefined => {
+      const limited = isFirst ? status(429, { 'retry-after': '30' }) : undefined
+      isFirst = false
+      return limited
+    }
+    const scene = stillScene(
+      answer,
+      { budget: { limit: 100, windowMs: 60_000 } },
+      {
+        through: (store) => ({
+          ...store,
+          penalize: (request) =>
+            left-- > 0 ? Promise.reject(new Error('connection reset')) : store.penalize(request),
+        }),
+      },
+    )
+    const { clock, tokens } = scene
+    await tokens.saveGrant('a', anHour)
+    await tokens.saveGrant('b', anHour)
+    const limited = outcomeOf(tokens.getAccessToken('a', { ...forced, timeoutMs: 1_000 }))
+    await clock.advance(10)
+    expect(limited.now).toMatchObject({ code: 'RATE_LIMITED' })
+    return { ...scene, other: outcomeOf(tokens.getAccessToken('b', { ...forced, timeoutMs: 60_000 })) }
+  }
+
+  // One write that failed, and the fleet never heard of it: the other grants went on sending.
+  it('is obeyed for all grants though the store failed at that moment', async () => {
+    const { clock, bodies, other } = await untold(1)
+    await clock.advance(29_000)
+    expect(bodies).toHaveLength(1)
+    await clock.advance(10_000)
+    expect(other.now).toMatchObject({ generation: 2 })
+  })
+
+  it('is not obeyed for longer than it was asked, though the store never takes it down', async () => {
+    const { clock, bodies, other } = await untold(Number.POSITIVE_INFINITY)
+    await clock.advance(29_000)
+    expect(bodies).toHaveLength(1)
+    await clock.advance(10_000)
+    expect(other.now).toMatchObject({ generation: 2 })
   })
 })
 

@@ -78,7 +78,24 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   /** The question under way. */
   let asking: Promise<unknown> = Promise.resolve()
 
+  /** Until when the provider asked for silence (store clock), while the store has not taken it down. */
+  let untoldUntilMs: number | undefined
+
+  /** Returns the failure, if the store does not hear it now either. */
+  async function tellSilence(): Promise<EvergrantError | undefined> {
+    // What is over need not be told: a store that never takes it down must not keep this process silent for ever.
+    if (untoldUntilMs === undefined || untoldUntilMs <= ctx.storeClock.earliest()) return undefined
+    const untilMs = untoldUntilMs
+    const asked = await tryStore(ctx, (store) => store.penalize({ bucket: facts.budgetKey, untilMs }))
+    if (asked instanceof EvergrantError) return asked
+    if (untoldUntilMs === untilMs) untoldUntilMs = undefined
+    return undefined
+  }
+
   async function ask(id: string, priority: 'caller' | 'background'): Promise<Slot | NoSlot> {
+    // Before anything else is asked: the store would grant what the provider has forbidden.
+    const untold = await tellSilence()
+    if (untold) return { kind: 'stopped', why: 'store', error: untold }
     const demand = { member, waiting: line.length() + waiting }
     const request = { bucket: facts.budgetKey, slot: id, ...terms, reserve, priority, ...demand }
     const asked = await tryStore(ctx, (store) => store.takeBudget(request))
@@ -129,8 +146,9 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
     async silence(forMs) {
       // By the late estimate a wall clock that was set forward would silence the fleet for as long.
       const untilMs = ctx.storeClock.earliest() + forMs
-      // With the store away the caller's own backoff stands alone.
-      await tryStore(ctx, (store) => store.penalize({ bucket: facts.budgetKey, untilMs }))
+      untoldUntilMs = Math.max(untoldUntilMs ?? 0, untilMs)
+      // With the store away it is told with the next question.
+      await tellSilence()
     },
   }
 }
