@@ -219,6 +219,45 @@ describe('a slot of the budget', () => {
     expect((await tokens.getAccessToken('b', { timeoutMs: 5_000 })).generation).toBe(2)
     expect(refused).toBe(4)
   })
+
+  // A revocation at the token endpoint's URL took one, and used it whenever its connection stood.
+  it('that went out of date while a revocation connected is exchanged before its bytes leave', async () => {
+    const endpoint = 'https://as.example/token'
+    const slots: { id: string; validUntilMs: number }[] = []
+    let sentAtMs = 0
+    let connected = (): void => {}
+    const scene = stillScene(
+      undefined,
+      { tokenEndpoint: endpoint, revocationEndpoint: endpoint, budget: { limit: 1, windowMs: 60_000 } },
+      {
+        through: (store) => ({
+          ...store,
+          async takeBudget(request) {
+            const answer = await store.takeBudget(request)
+            if (answer.status === 'granted')
+              slots.push({ id: request.slot, validUntilMs: answer.validUntilMs })
+            return answer
+          },
+        }),
+        async fetch(_, init) {
+          await new Promise<void>((resolve) => {
+            connected = resolve
+          })
+          await new Response(init?.body).text()
+          sentAtMs = scene.clock.now()
+          return status(200)
+        },
+      },
+    )
+    await scene.tokens.saveGrant('g', anHour)
+    const revoked = outcomeOf(scene.tokens.revoke('g'))
+    await scene.clock.advance(5_000)
+    connected()
+    await scene.clock.advance(10)
+    expect(revoked.now).toEqual({ removed: true, atProvider: 'revoked' })
+    expect(slots.map(({ id }) => id)).toEqual([slots[0]?.id, slots[0]?.id])
+    expect(sentAtMs).toBeLessThanOrEqual(slots[1]?.validUntilMs ?? 0)
+  })
 })
 
 describe('client credentials that are refused', () => {

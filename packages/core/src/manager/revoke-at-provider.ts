@@ -1,4 +1,7 @@
 import type { GrantTokens } from '../grant/grant-tokens.js'
+import type { NoSlot, Slot } from '../rotation/budget.js'
+import { MAX_SLOT_EXCHANGES } from '../rotation/send-armed.js'
+import { remainingMs } from '../time/clock.js'
 import { sendRequest } from '../token-endpoint/send-request.js'
 import { prepareRequest } from '../token-endpoint/token-request.js'
 import type { ManagerContext } from './context.js'
@@ -17,19 +20,31 @@ export async function revokeAtProvider(
   const { revocationEndpoint, tokenEndpoint } = ctx.facts
   const token = tokens.refreshToken ?? tokens.accessToken
   if (revocationEndpoint === undefined || token === undefined) return 'unsupported'
-  if (revocationEndpoint === tokenEndpoint) {
-    if ((await ctx.budget.take('caller')).kind !== 'granted') return 'failed'
+  const needsSlot = revocationEndpoint === tokenEndpoint
+  let slot: Slot | NoSlot | undefined = needsSlot ? await ctx.budget.take('caller') : undefined
+  if (needsSlot && slot?.kind !== 'granted') return 'failed'
+
+  /** A connection may be slow to stand: a slot that went out of date meanwhile is another's by now. */
+  async function release(ended: () => boolean): Promise<boolean> {
+    for (let exchanges = 0; slot?.kind === 'granted'; exchanges++) {
+      if (ended() || exchanges > MAX_SLOT_EXCHANGES) return false
+      if (remainingMs(ctx.clock, slot.valid) > 0) return true
+      slot = await ctx.budget.exchange(slot)
+    }
+    return !needsSlot && !ended()
   }
+
   const hint = tokens.refreshToken ? 'refresh_token' : 'access_token'
   const parameters = { token: token.reveal(), token_type_hint: hint }
   const { requestTimeoutMs } = ctx.timings
   const result = await sendRequest(await prepareRequest(ctx.facts, revocationEndpoint, parameters), {
     fetch: ctx.fetch,
     clock: ctx.clock,
-    release: async (ended) => !ended(),
+    release,
     connectTimeoutMs: requestTimeoutMs,
     requestTimeoutMs,
   })
+  if (result.kind === 'not-sent' && slot?.kind === 'granted') ctx.budget.giveBack(slot)
   return result.kind === 'reply' && result.reply.status >= 200 && result.reply.status < 300
     ? 'revoked'
     : 'failed'
