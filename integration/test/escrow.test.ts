@@ -412,4 +412,49 @@ describe('a successor in escrow', () => {
     expect((await remoteInner.load(key)).record?.generation).toBe(2)
     await tokens.close()
   })
+
+  // It kept every grant of the machine from being looked at, also those whose tokens worked.
+  it('does not hurt a token that works when the disk cannot be read; only nothing is rotated', async () => {
+    const { clientId, clientSecret, tokenEndpoint } = server
+    const broken: TokenStore = { ...memoryStore(), load: () => Promise.reject(down) }
+    const tokens = createTokenManager({
+      provider: oauth2Provider({ id: 'p', clientId, clientSecret, tokenEndpoint }),
+      store: escrowed(remote, broken),
+    })
+    closing.push(() => tokens.close())
+    await remoteInner.save({
+      ...key,
+      chain: 'c',
+      generation: 1,
+      secret: JSON.stringify({ access_token: 'works', refresh_token: 'r' }),
+      expiresAtMs: Date.now() + 3_600_000,
+      renewAtMs: null,
+    })
+    expect((await tokens.getAccessToken('g')).generation).toBe(1)
+    const rotated = tokens.getAccessToken('g', { forceRefresh: true, timeoutMs: 300 })
+    await expect(rotated).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    expect(server.ledger.tokenRequests()).toHaveLength(0)
+  })
+
+  // The parser quoted ten characters of it.
+  it('says nothing of what it holds when that is damaged', async () => {
+    const disk = memoryStore()
+    const kept = escrowed(remote, disk)
+    remote.away = true
+    const save = kept.save({ ...key, ...pairOf('hidden-token'), chain: 'c', generation: 1 })
+    await expect(save).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    const damaged: TokenStore = {
+      ...disk,
+      async load(where) {
+        const { record, nowMs } = await disk.load(where)
+        // A quotation mark is gone, as after a failing disk or a hand that edited the file.
+        return { nowMs, record: record && { ...record, secret: record.secret.replace('"hidden', 'hidden') } }
+      },
+    }
+    const error: unknown = await escrowed(remote, damaged)
+      .recover()
+      .catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'STORE_UNUSABLE' })
+    expect(String(error)).not.toContain('hidden')
+  })
 })

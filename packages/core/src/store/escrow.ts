@@ -1,3 +1,4 @@
+import { EvergrantError } from '../errors.js'
 import type {
   CommitRequest,
   GrantKey,
@@ -164,7 +165,15 @@ export function createEscrow(local: TokenStore): Escrow {
   }
 }
 
-const heldIn = ({ secret }: GrantRecord): Held => JSON.parse(secret) as Held
+/** @throws EvergrantError `STORE_UNUSABLE` when it was damaged, or was sealed: the parser's own error may quote it */
+function heldIn({ secret }: GrantRecord): Held {
+  try {
+    return JSON.parse(secret) as Held
+  } catch {
+    const message = 'What lies in escrow on this machine cannot be read'
+    throw new EvergrantError('STORE_UNUSABLE', message, { reason: 'unreadable_secret' })
+  }
+}
 
 const isUnstored = ({ renewAtMs }: GrantRecord): boolean => renewAtMs !== null
 

@@ -19,7 +19,7 @@ export interface EscrowedStore extends TokenStore {
    * Happens by itself for every grant that is used; call it at start so that idle grants need not wait for that.
    *
    * @returns how many successors were stored
-   * @throws EvergrantError `STORE_UNAVAILABLE`
+   * @throws EvergrantError `STORE_UNAVAILABLE`, `STORE_UNUSABLE` (what lies in `local` cannot be read)
    */
   recover(): Promise<number>
 }
@@ -49,7 +49,8 @@ const AT_ONCE = 100
  * the milliseconds between socket and disk.
  *
  * When `local` fails or does not answer within `waitMs`, the remote store is written all the same: then the gap is
- * open, and nothing is worse.
+ * open, and nothing is worse. While `local` cannot be read, grants are handed out and not rotated on this machine: a
+ * successor may lie there.
  *
  * Secrets lie in `local` as they come. To keep them sealed in both: `escrowed(sealed(remote, ring), sealed(local, ring))`.
  *
@@ -191,8 +192,16 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
   return {
     async load(key) {
       const answer = await remote.load(key)
-      if (!answer.record) return answer
-      return (await recoverSuccessor(answer.record)) ?? answer
+      const { record } = answer
+      if (!record) return answer
+      try {
+        return (await recoverSuccessor(record)) ?? answer
+      } catch (error) {
+        // A look spends nothing: a disk that cannot be read hurts no token that works. Whoever wants to spend the other
+        // one asks for the lease, and hears of it there.
+        if (record.state === 'live') return answer
+        throw error
+      }
     },
 
     async save(request) {
