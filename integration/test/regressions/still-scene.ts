@@ -61,8 +61,8 @@ export const withCode: ExchangeCodeOptions = {
 }
 
 /** What a call has come to; `'pending'` while it has come to nothing. */
-export function outcomeOf<T>(call: Promise<T>): { readonly now: T | unknown } {
-  const outcome: { now: T | unknown } = { now: 'pending' }
+export function outcomeOf(call: Promise<unknown>): { readonly now: unknown } {
+  const outcome: { now: unknown } = { now: 'pending' }
   call.then(
     (value) => {
       outcome.now = value ?? 'done'

@@ -55,8 +55,8 @@ const kinds = (answers: readonly (Slot | NoSlot)[]): readonly string[] => answer
 const refused = { kind: 'stopped', why: 'budget' }
 
 /** What has become of a question; `undefined` while it waits. */
-function outcomeOf<T>(question: Promise<T>): { now: T | unknown } {
-  const outcome: { now: T | unknown } = { now: undefined }
+function outcomeOf(question: Promise<unknown>): { now: unknown } {
+  const outcome: { now: unknown } = { now: undefined }
   question.then(
     (value) => {
       outcome.now = value
