@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { gatedStore } from '../gated-store.js'
 import type { Member } from '../small-fleet.js'
 import { eventOf, openFleet, openManager, within } from './scene.js'
+import { anHour, outcomeOf, stillScene } from './still-scene.js'
 
 const force = (member: Member) => member.tokens.getAccessToken('g', { forceRefresh: true })
 const refusing = [{ preset: 'passolution' }, { oldAccessToken: 'dies', reuse: 'refused' }] as const
@@ -124,6 +125,50 @@ describe('a caller', () => {
     expect(await within(2_000, waiting)).toMatchObject({ code: 'GRANT_NOT_FOUND' })
     gate.open()
     expect(await revoked).toMatchObject({ removed: true, atProvider: 'revoked' })
+  })
+})
+
+describe('a caller', () => {
+  // He waited until the store had heard of the limit, or had not for long enough.
+  it('has the new token before the fleet is told that the limit is used up', async () => {
+    const reply = { access_token: 'new', refresh_token: 'next', expires_in: 3600 }
+    const usedUp = { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '5' } }
+    const { clock, tokens } = stillScene(
+      () => Response.json(reply, usedUp),
+      {},
+      { through: (store) => ({ ...store, penalize: () => new Promise(() => {}) }) },
+    )
+    await tokens.saveGrant('g', anHour)
+    const rotated = outcomeOf(tokens.getAccessToken('g', { forceRefresh: true }))
+    await clock.advance(100)
+    expect(rotated.now).toMatchObject({ generation: 2 })
+  })
+
+  // His reason was taken for a look that failed, and he got the error of the rotation before.
+  it('who leaves while the store is looked at again gets his own reason', async () => {
+    let hangs = false
+    const { clock, tokens } = stillScene(
+      () => Response.json({ error: 'invalid_client' }, { status: 401 }),
+      {},
+      {
+        through: (store) => ({
+          ...store,
+          load: (key) => (hangs ? new Promise(() => {}) : store.load(key)),
+        }),
+      },
+    )
+    await tokens.saveGrant('g', anHour, { receivedAtMs: 0 })
+    const paused = outcomeOf(tokens.getAccessToken('g'))
+    await clock.advance(10)
+    expect(paused.now).toMatchObject({ code: 'CLIENT_REJECTED' })
+    hangs = true
+    const leaving = new AbortController()
+    const left = outcomeOf(tokens.getAccessToken('g', { forceRefresh: true, signal: leaving.signal }))
+    await clock.advance(10)
+    expect(left.now).toBe('pending')
+    leaving.abort()
+    await clock.advance(0)
+    expect(left.now).toMatchObject({ name: 'AbortError' })
   })
 })
 

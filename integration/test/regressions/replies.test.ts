@@ -1,9 +1,12 @@
 /** Replies that are damaged, echo the request, or bring what was not asked for. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { memoryStore, oauth2Provider, type TokenManagerOptions } from '@evergrant/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { gatedStore } from '../gated-store.js'
 import { jumpingClock, shortTimings } from '../small-fleet.js'
 import { openServer } from './plain-server.js'
-import { openManager } from './scene.js'
+import { openManager, sleep } from './scene.js'
 
 /** A manager of one token endpoint, with a store to look into. */
 function openAt(origin: string, options: Partial<TokenManagerOptions> = {}) {
@@ -85,5 +88,52 @@ describe('client credentials', () => {
     clock.jump(10_000)
     expect((await tokens.getAccessToken('own')).reveal()).toBe('A')
     expect(server.bodies).toHaveLength(2)
+  })
+})
+
+describe('an answer that comes before the request', () => {
+  // The token left behind it, and the fleet was told that it had not.
+  it('is the end of it: no byte of the token leaves, and it is counted as not sent', async () => {
+    let received = ''
+    let finish = (): void => {}
+    // As something does that has too many connections: it answers whoever connects, and reads nothing first.
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.on('data', (bytes) => {
+        received += bytes.toString()
+      })
+      socket.write('HTTP/1.1 429 Too Many Requests\r\nretry-after: 30\r\ncontent-length: 4\r\n\r\nab')
+      finish = () => socket.end('cd')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+
+    const store = gatedStore(memoryStore())
+    let answered = (): void => {}
+    const answer = new Promise<void>((resolve) => {
+      answered = resolve
+    })
+    const { tokens } = openAt(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      store,
+      async fetch(input, init) {
+        const response = await fetch(input, init)
+        answered()
+        return response
+      },
+    })
+    await tokens.saveGrant('g', { access_token: 'a', refresh_token: 'OLD', expires_in: 3600 })
+    const arm = store.hold('arm', 'before')
+    const outcome = tokens
+      .getAccessToken('g', { forceRefresh: true, timeoutMs: 2_000 })
+      .catch((error: unknown) => error)
+    await Promise.all([arm.arrived, answer])
+    arm.open()
+    await sleep(20)
+    finish()
+    expect(await outcome).toMatchObject({ code: 'RATE_LIMITED' })
+    expect(received).not.toContain('OLD')
+    const { record } = await store.load({ provider: 'p', grantId: 'g' })
+    expect(record).toMatchObject({ sends: 0, attempts: [] })
   })
 })

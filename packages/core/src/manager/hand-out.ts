@@ -82,7 +82,8 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
     try {
       await load(entry, patience)
     } catch (error) {
-      if (isEvergrantError(error, 'GRANT_NOT_FOUND')) throw error
+      // What is no error of ours is the reason of a caller who leaves.
+      if (!isEvergrantError(error) || error.code === 'GRANT_NOT_FOUND') throw error
       return false
     }
     return entry.failure !== failure

@@ -26,7 +26,11 @@ export async function conclude(
 ): Promise<RotationStep> {
   const step = await concludeReply(ctx, entry, rotation, hold, known, { reply, sentAtMs })
   // After the successor is stored: whoever spent the limit, nobody in the fleet need run into it.
-  if (reply.usedUpForMs !== undefined) await ctx.budget.silence(reply.usedUpForMs)
+  if (reply.usedUpForMs !== undefined) {
+    // Nobody who waits for the token need wait for that.
+    if (step.kind === 'moved') rotation.progress.serveWaiters()
+    await ctx.budget.silence(reply.usedUpForMs)
+  }
   return step
 }
 

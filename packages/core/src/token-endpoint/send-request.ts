@@ -91,6 +91,12 @@ export async function sendRequest(request: PreparedRequest, options: SendOptions
       // Not in the DOM's types yet; without it a stream is refused as a body.
       ...({ duplex: 'half' } as object),
     })
+    if (!released) {
+      // Something on the way answers whoever connects. What leaves after that would go unread, and might be counted as
+      // not sent: from here on nothing leaves, and a release under way ends before anyone acts on the answer.
+      over = true
+      await releasing?.catch(() => {})
+    }
     const { text, complete } = await readText(response)
     const { members, wellFormed } = parseBody(text, complete)
     // Of all that a server says only these two are passed on.
