@@ -158,6 +158,56 @@ describe('a code exchange', () => {
     expect(saves).toBeLessThan(30)
   })
 
+  // The credentials were forgotten by then, which was told as something unexpected.
+  it('whose manager is closed while the store is looked at says so, and asks for nothing more', async () => {
+    const asked: string[] = []
+    let answer = (): void => {}
+    const { clock, tokens } = stillScene(
+      undefined,
+      {},
+      {
+        through: (store) => ({
+          ...store,
+          async load(key) {
+            await new Promise<void>((resolve) => {
+              answer = resolve
+            })
+            return store.load(key)
+          },
+          takeBudget(request) {
+            asked.push(request.slot)
+            return store.takeBudget(request)
+          },
+        }),
+      },
+    )
+    const exchanged = outcomeOf(tokens.exchangeCode('new', withCode))
+    await tokens.close()
+    answer()
+    await clock.advance(0)
+    expect(exchanged.now).toMatchObject({ code: 'CLOSED' })
+    expect(asked).toEqual([])
+  })
+
+  // The error of the client authentication took the place of ours, and quoted what it liked.
+  it('whose reply is refused says so though its tokens cannot be revoked', async () => {
+    let calls = 0
+    const { clock, tokens } = stillScene(
+      () => Response.json({ access_token: 'x', refresh_token: 'y', token_type: 'mac' }),
+      {
+        revocationEndpoint: 'https://as.example/revoke',
+        clientAuthentication: () => {
+          calls += 1
+          if (calls > 1) throw new Error('the key is hunter2')
+        },
+      },
+    )
+    const exchanged = outcomeOf(tokens.exchangeCode('new', withCode))
+    await clock.advance(0)
+    expect(calls).toBe(2)
+    expect(exchanged.now).toMatchObject({ code: 'INVALID_REPLY', reason: 'unsupported_token_type' })
+  })
+
   // Only a code that was taken ended it; one that was refused left all grants paused for another probe.
   it('whose code is refused ends the pause of a client that is accepted again', async () => {
     const errors = ['invalid_client', 'invalid_grant']

@@ -66,6 +66,8 @@ async function exchange(
   patience: Patience,
 ): Promise<GrantRecord> {
   const { requestTimeoutMs } = ctx.timings
+  // Closed while the store was looked at: credentials are gone, and a slot of the budget would be nobody's.
+  if (ctx.lifecycle.closing) throw exchangeError('CLOSED', 'closing')
   const pausedMs = ctx.clientPause.enter()
   if (pausedMs > 0) throw exchangeError('CLIENT_REJECTED', 'invalid_client', pausedMs)
   const request = await prepare(ctx, parameters)
@@ -136,7 +138,8 @@ async function store(
     checkBearer(members)
   } catch (error) {
     // The code is spent: what it brought, and nobody can use, is not left lying about at the provider.
-    await revokeAtProvider(ctx, decodeTokens({ ...pair, grantId: key.grantId }))
+    // Whether that succeeds or not: what the caller must hear is the former, in words that quote nothing.
+    await revokeAtProvider(ctx, decodeTokens({ ...pair, grantId: key.grantId })).catch(() => {})
     throw error
   }
   return saveUntilStored(ctx, key, own, pair, before)
