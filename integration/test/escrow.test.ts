@@ -79,6 +79,14 @@ function processOn(store: TokenStore) {
   return { tokens, kept, local }
 }
 
+/** Everything that lies in an escrow. */
+async function secretsOn(disk: TokenStore): Promise<string> {
+  const provider = ESCROW_PROVIDER
+  const { records } = await disk.list({ provider, limit: 100 })
+  const rows = await Promise.all(records.map(({ grantId }) => disk.load({ provider, grantId })))
+  return JSON.stringify(rows)
+}
+
 describe('a successor in escrow', () => {
   it('is stored by another process of the machine when its reader died before the remote commit', async () => {
     const reader = processOn(remote)
@@ -349,6 +357,46 @@ describe('a successor in escrow', () => {
     await kept.save(authorization('new', 'old'))
     await forgetful.save(authorization('old', null))
     expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 1 })
+  })
+
+  // What came before it lay in its place, and it was thrown away as soon as it was stored.
+  it('brings back an authorization also when the commit before it was stored and not answered', async () => {
+    const disk = memoryStore()
+    const kept = escrowed(remote, disk)
+    const link = { ...key, chain: 'old' }
+    await kept.save(authorization('old', null))
+    await kept.commit({ ...link, generation: 1, attempt: 'a', next: pairOf('2 of old') })
+    const lost = remote.hold('commit', 'after')
+    void kept.commit({ ...link, generation: 2, attempt: 'b', next: pairOf('3 of old') })
+    await lost.arrived
+    await kept.save(authorization('new', 'old'))
+    const forgetful = memoryStore()
+    const generation = 3 as 1
+    await forgetful.save({ ...authorization('old', null), generation })
+    // The disk is written behind the answer.
+    const loaded = async () => (await escrowed(forgetful, disk).load(key)).record
+    await expect.poll(loaded).toMatchObject({ chain: 'new', generation: 1 })
+    lost.open()
+  })
+
+  // A row that its process did not mark before it died lay in the way of every second successor.
+  it('brings back a successor also when a dead process has left another chain in its place', async () => {
+    const disk = memoryStore()
+    const dying = escrowed(remote, disk)
+    await dying.save(authorization('old', null))
+    const lost = remote.hold('commit', 'after')
+    void dying.commit({ ...key, chain: 'old', generation: 1, attempt: 'a', next: pairOf('2 of old') })
+    await lost.arrived
+    const kept = escrowed(remote, disk)
+    await kept.save(authorization('new', 'old'))
+    await kept.commit({ ...key, chain: 'new', generation: 1, attempt: 'b', next: pairOf('2 of new') })
+    const forgetful = memoryStore()
+    await forgetful.save(authorization('new', null))
+    const after = escrowed(forgetful, disk)
+    expect((await after.load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
+    // Nothing of it is left when the grant is removed.
+    await after.remove({ ...key, expectedChain: 'new' })
+    expect(await secretsOn(disk)).not.toContain('of new')
   })
 
   // Dropped as if something newer were stored: whoever was killed before the next try took it along, and the token

@@ -45,8 +45,8 @@ export interface Escrow {
   mark(held: Held): Promise<Held | undefined>
   /** The remote store has something newer. Answers whether it still lay here as what no store is known to have. */
   drop(held: Held): Promise<boolean>
-  /** The grant was removed. */
-  clear(key: GrantKey): Promise<void>
+  /** The grant was removed, when this chain was stored. */
+  clear(key: GrantKey, chain: string | undefined): Promise<void>
   /** What no remote store is known to have. */
   unstored(limit: number): Promise<readonly GrantKey[]>
   read(place: GrantKey): Promise<Held | undefined>
@@ -154,8 +154,11 @@ export function createEscrow(local: TokenStore): Escrow {
       const lay = await removeFrom(place(link), held)
       return (await removeFrom(beside(link), held)) || lay
     },
-    async clear(key) {
-      for (const generation of [0, 1]) await local.remove(place({ ...key, generation }))
+    async clear(key, chain) {
+      for (const generation of [0, 1]) {
+        await local.remove(place({ ...key, generation }))
+        if (chain !== undefined) await local.remove(beside({ ...key, chain, generation }))
+      }
     },
     async unstored(limit) {
       const request = { provider: ESCROW_PROVIDER, beforeMs: 0, limit, holdMs: 60_000 }

@@ -260,7 +260,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       const removed = await remote.remove(request)
       // Another chain than the expected one keeps what is in escrow for it.
       if (!removed.record && request.expectedChain !== undefined) return removed
-      await escrow.clear(request)
+      await escrow.clear(request, removed.record?.chain)
       return removed
     },
 
