@@ -1,5 +1,5 @@
 import type { AccessToken, EvergrantError, GetAccessTokenOptions, TokenManager } from '@evergrant/core'
-import { type ClockMark, hiddenMs } from '../fleet/clock-mark.js'
+import { hiddenMs, type StoreAnchor } from '../fleet/clock-mark.js'
 import type { FleetProcess } from '../fleet/fleet-process.js'
 import { judgeBystander } from '../oracle/judge-bystanders.js'
 import { type Call, judgeFailed, judgeHandedOut, judgeSilence } from '../oracle/judge-hand-outs.js'
@@ -136,7 +136,8 @@ function settle(
       bench.reached(`call: ${code}`)
       judgeSilence(bench, `the error ${code}`, error)
       // Clocks that run ahead make a token look older than it is: that is not core's doing.
-      const ahead = Math.max(0, -hiddenMs(process, anchorOf(owner, begun), world.time))
+      const anchor = anchorOf(owner, begun)
+      const ahead = Math.max(0, anchor.aheadMs - hiddenMs(process, anchor, world.time))
       const life = begun.provider.plan.accessLifeMs
       judgeFailed(bench, begun, error, { quietMs: Math.min(30_000, life / 10) + 1_000 + ahead })
       judgeBystander(world, begun, code)
@@ -145,8 +146,15 @@ function settle(
   )
 }
 
-function anchorOf({ anchors, process }: FleetProcess, { provider }: Call): ClockMark {
-  return anchors.get(provider.plan.id) ?? { trueMs: 0, wallMs: process.machine.wallMs(), monotonicMs: 0 }
+function anchorOf({ anchors, process }: FleetProcess, { provider }: Call): StoreAnchor {
+  return (
+    anchors.get(provider.plan.id) ?? {
+      trueMs: 0,
+      wallMs: process.machine.wallMs(),
+      monotonicMs: 0,
+      aheadMs: 0,
+    }
+  )
 }
 
 /** The API looks at the token some time later; a 401 is reported as adapters do. */

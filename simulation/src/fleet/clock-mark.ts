@@ -8,6 +8,12 @@ export interface ClockMark {
   readonly monotonicMs: number
 }
 
+/** What a process's idea of the store's clock rests on: an answer, whose question was asked then. */
+export interface StoreAnchor extends ClockMark {
+  /** How long before the store read its clock: by so much the process takes it to be later than it is. */
+  readonly aheadMs: number
+}
+
 export function markClocks({ machine }: SimProcess, time: Scheduler): ClockMark {
   return { trueMs: time.nowMs, wallMs: machine.wallMs(), monotonicMs: machine.monotonicMs() }
 }

@@ -4,7 +4,7 @@ import type { Call, KnownLink } from '../oracle/judge-hand-outs.js'
 import { judgeSilence } from '../oracle/judge-hand-outs.js'
 import type { World } from '../run/world.js'
 import { storeClient } from '../store/store-client.js'
-import { type ClockMark, markClocks } from './clock-mark.js'
+import { markClocks, type StoreAnchor } from './clock-mark.js'
 import type { Machine } from './machine.js'
 import { networkLine } from './network-lines.js'
 import { createProcess, type SimProcess } from './sim-process.js'
@@ -19,7 +19,7 @@ export interface FleetProcess {
   readonly escrow: EscrowedStore | undefined
   closing: boolean
   /** The last answer of the store that a manager's idea of the store's clock comes from, by provider. */
-  readonly anchors: Map<string, ClockMark>
+  readonly anchors: Map<string, StoreAnchor>
   localTroubleAtMs: number
   /** When it last asked the store for silence, by bucket. */
   readonly silencedAtMs: Map<string, number>
@@ -57,7 +57,7 @@ export function startFleetProcess(world: World, name: string, machine: Machine):
       return escrow
     },
     closing: false,
-    anchors: new Map(plan.providers.map(({ id }) => [id, markClocks(process, time)])),
+    anchors: new Map(plan.providers.map(({ id }) => [id, { ...markClocks(process, time), aheadMs: 0 }])),
     localTroubleAtMs: Number.NEGATIVE_INFINITY,
     silencedAtMs: new Map(),
     lookedAtMs: new Map(),

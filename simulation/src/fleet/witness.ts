@@ -28,7 +28,10 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     const anchor = owner.anchors.get(provider)
     const { nowMs } = (answer ?? {}) as { nowMs?: number }
     const isHeard = nowMs !== undefined && tookMs < leastWaitMs - 1
-    if (isHeard && anchor && askedAt.monotonicMs >= anchor.monotonicMs) owner.anchors.set(provider, askedAt)
+    if (isHeard && anchor && askedAt.monotonicMs >= anchor.monotonicMs) {
+      const readAtMs = time.nowMs - (world.store.nowMs() - nowMs)
+      owner.anchors.set(provider, { ...askedAt, aheadMs: readAtMs - askedAt.trueMs })
+    }
     learnFrom(answer)
     return answer
   }

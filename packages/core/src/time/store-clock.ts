@@ -12,33 +12,23 @@ export interface StoreClock {
   earliest(): number
 }
 
-/**
- * Whoever asks gives up after about this time, so an answer that was under way for longer came to a machine that slept,
- * and its reading may be older than that by all of the sleep.
- */
-const MOST_UNDER_WAY_MS = 5_000
-
 /** Until the store's first answer this process's own wall clock stands in. */
 export function createStoreClock(clock: Clock): StoreClock {
   let anchor = markNow(clock)
   let anchorMs = anchor.wallMs
   let receivedAt = anchor
   let known = false
-  const now = (): number => anchorMs + elapsedMs(clock, anchor)
-
   return {
     observe(nowMs, askedAt) {
       // Answers may arrive out of order: the question asked last knows best.
       if (askedAt.monotonicMs < anchor.monotonicMs) return
-      // Nothing is learned from it that was not known better, unless this process's own clocks hid time from it.
-      if (known && elapsedMs(clock, askedAt) > MOST_UNDER_WAY_MS && now() >= nowMs) return
       known = true
       anchor = askedAt
       anchorMs = nowMs
       receivedAt = markNow(clock)
     },
     isKnown: () => known,
-    now,
+    now: () => anchorMs + elapsedMs(clock, anchor),
     earliest: () => anchorMs + surelyElapsedMs(clock, receivedAt),
   }
 }
