@@ -11,6 +11,7 @@ export default defineConfig({
       'packages/*',
       'packages/nestjs/nest-11',
       'apps/*',
+      'store-tests',
       'integration',
       'chaos',
       'simulation',

@@ -1,6 +1,6 @@
 import { migrate } from '@evergrant/store-postgres'
+import { startPostgres } from '@evergrant/store-tests/postgres-server'
 import type pg from 'pg'
-import { startPostgres } from '../../packages/store-postgres/test/postgres-server.js'
 import type { FilledStore, StoreMaker } from './filled-store.js'
 import { dueTimesFrom, ID_DIGITS, PROVIDER, SCATTER, secretPieces } from './made-up-grants.js'
 import { openStore, poolOn } from './open-store.js'

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { migrate } from '@evergrant/store-postgres'
+import { startPostgres } from '@evergrant/store-tests/postgres-server'
 import pg from 'pg'
-import { startPostgres } from '../../packages/store-postgres/test/postgres-server.js'
 import type { StoreHost } from './store-host.js'
 
 /** What PostgreSQL does unless it is told otherwise; the tests of the store turn it off to be quick. */
 const DEFAULTS = ['fsync=on', 'full_page_writes=on', 'synchronous_commit=on']
 
-/** A PostgreSQL of this run's own; its starter has a watchdog for it. */
+/** A PostgreSQL of this run's own. */
 export async function hostPostgres(escrow: string): Promise<StoreHost> {
   const server = await startPostgres(DEFAULTS)
   const pool = new pg.Pool({ ...server.connection, max: 1 })

@@ -13,9 +13,10 @@ import {
   type TokenStore,
 } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { postgresIsThere } from '@evergrant/store-tests/postgres-programs'
+import { startPostgres } from '@evergrant/store-tests/postgres-server'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { postgresIsThere, startPostgres } from '../../packages/store-postgres/test/postgres-server.js'
 import { codeBlocks } from '../src/code-blocks.js'
 import { readPages, root } from '../src/pages.js'
 

@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { runCommand } from '@evergrant/package-checks/run-command'
 
-/** What making versions and packing read. */
-const PARTS = ['.changeset', 'LICENSE', 'package.json', 'packages', 'pnpm-workspace.yaml']
+/** What making versions and packing read; `store-tests`, for stores have it among their devDependencies. */
+const PARTS = ['.changeset', 'LICENSE', 'package.json', 'packages', 'pnpm-workspace.yaml', 'store-tests']
 const LEFT_OUT = new Set(['.turbo', 'node_modules'])
 
 /**

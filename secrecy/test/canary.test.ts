@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { postgresIsThere } from '@evergrant/store-tests/postgres-programs'
 import { describe, expect, it } from 'vitest'
-import { postgresIsThere } from '../../packages/store-postgres/test/postgres-server.js'
 
 const secrecy = fileURLToPath(new URL('..', import.meta.url))
 

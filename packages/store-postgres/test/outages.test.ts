@@ -1,10 +1,11 @@
 import { createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import { type GrantLink, isEvergrantError } from '@evergrant/core'
+import { postgresIsThere } from '@evergrant/store-tests/postgres-programs'
+import { type PostgresServer, startPostgres } from '@evergrant/store-tests/postgres-server'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate, postgresStore, type WatchedPostgresStore } from '../src/index.js'
-import { type PostgresServer, postgresIsThere, startPostgres } from './postgres-server.js'
 
 const pair = { secret: 'fixture-secret', expiresAtMs: null, renewAtMs: null }
 const link = { provider: 'p', grantId: 'g', chain: 'c', generation: 1 } as const

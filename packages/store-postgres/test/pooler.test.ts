@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@evergrant/store-tests/free-port'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate, postgresStore } from '../src/index.js'
@@ -18,14 +18,6 @@ if (binary === undefined) {
 
 const link = { provider: 'p', grantId: 'g', chain: 'c', generation: 1 } as const
 const pair = { secret: 'nul \0 end', expiresAtMs: null, renewAtMs: 1 }
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 describe.skipIf(!serverIsThere || binary === undefined)('through PgBouncer, pooling transactions', () => {
   const database = useDatabase('empty')

@@ -1,6 +1,7 @@
+import { noPostgres, postgresIsThere } from '@evergrant/store-tests/postgres-programs'
+import { type PostgresServer, startPostgres } from '@evergrant/store-tests/postgres-server'
 import type { PoolConfig } from 'pg'
 import type { TestProject } from 'vitest/node'
-import { noServer, type PostgresServer, postgresIsThere, startPostgres } from './postgres-server.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,5 +20,5 @@ export async function setup({ provide }: TestProject): Promise<void> {
 
 export async function teardown(): Promise<void> {
   await server?.remove()
-  if (!postgresIsThere) console.warn(`\n!!! SKIPPED ${noServer}\n`)
+  if (!postgresIsThere) console.warn(`\n!!! SKIPPED store-postgres: its tests cannot run, ${noPostgres}\n`)
 }

@@ -1,5 +1,5 @@
+import type { RedisServer } from '@evergrant/store-tests/redis-server'
 import { ioredisStore, nodeRedisStore, type RedisStore, type RedisStoreOptions } from '../src/index.js'
-import type { RedisServer } from './redis-server.js'
 
 /** A connected client of some library, and a store on it. */
 export interface ConnectedStore {

@@ -1,8 +1,10 @@
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startCluster } from '@evergrant/store-tests/redis-cluster'
+import type { RedisServer } from '@evergrant/store-tests/redis-server'
 import { beforeAll, describe, it } from 'vitest'
 import { connectIoredisCluster, connectNodeRedisCluster, connectNodeRedisCluster5 } from './clients.js'
 import { contractOn } from './contract-on.js'
 import { ear, eventually } from './ear.js'
-import { describeWithRedis, type RedisServer, startCluster } from './redis-server.js'
 
 const link = { provider: 'p', grantId: 'g', chain: 'chain-1', generation: 1 } as const
 const pair = { secret: 'secret', expiresAtMs: null, renewAtMs: null }

@@ -1,6 +1,7 @@
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { connectIoredis, connectIoredis5 } from './clients.js'
 import { contractOn } from './contract-on.js'
-import { describeWithRedis, startRedis } from './redis-server.js'
 
 const oneServer = async () => [await startRedis()]
 

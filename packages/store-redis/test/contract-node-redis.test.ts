@@ -1,7 +1,8 @@
 import { keyring, sealed } from '@evergrant/core'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { connectNodeRedis, connectNodeRedis5 } from './clients.js'
 import { contractOn } from './contract-on.js'
-import { describeWithRedis, startRedis } from './redis-server.js'
 
 const oneServer = async () => [await startRedis()]
 

@@ -1,8 +1,8 @@
 import type { TokenStore } from '@evergrant/core'
+import type { RedisServer } from '@evergrant/store-tests/redis-server'
 import { storeContract } from '@evergrant/testing'
 import { afterAll, beforeAll, it } from 'vitest'
 import type { Connect, ConnectedStore } from './clients.js'
-import type { RedisServer } from './redis-server.js'
 
 let prefixes = 0
 

@@ -1,3 +1,5 @@
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { type RedisServer, startRedis } from '@evergrant/store-tests/redis-server'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -5,7 +7,6 @@ import type { RedisStore } from '../src/index.js'
 import { ioredisStore, nodeRedisStore } from '../src/index.js'
 import { createKeys } from '../src/keys.js'
 import { type ConnectedStore, connectIoredis, connectNodeRedis } from './clients.js'
-import { describeWithRedis, type RedisServer, startRedis } from './redis-server.js'
 
 const pair = { secret: 'secret', expiresAtMs: null, renewAtMs: 1 }
 const long = 60_000

@@ -1,3 +1,5 @@
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { type RedisServer, startRedis } from '@evergrant/store-tests/redis-server'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
   type Connect,
@@ -7,7 +9,6 @@ import {
   connectNodeRedis5,
 } from './clients.js'
 import { ear, eventually } from './ear.js'
-import { describeWithRedis, type RedisServer, startRedis } from './redis-server.js'
 
 const link = { provider: 'p', grantId: 'g', chain: 'chain-1', generation: 1 } as const
 const pair = { secret: 'secret', expiresAtMs: null, renewAtMs: null }

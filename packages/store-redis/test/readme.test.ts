@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { expect, it } from 'vitest'
-import { describeWithRedis, startRedis } from './redis-server.js'
 
 describeWithRedis('the README', () => {
   it('shows an example that runs', async () => {

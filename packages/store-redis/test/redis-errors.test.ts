@@ -1,12 +1,13 @@
 import { inspect } from 'node:util'
 import { type EvergrantError, isEvergrantError } from '@evergrant/core'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { type RedisServer, startRedis } from '@evergrant/store-tests/redis-server'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ioredisStore, nodeRedisStore, type RedisStore } from '../src/index.js'
 import { translateRedisError } from '../src/redis-errors.js'
 import { type ConnectedStore, connectIoredis, connectNodeRedis } from './clients.js'
-import { describeWithRedis, type RedisServer, startRedis } from './redis-server.js'
 
 const link = { provider: 'p', grantId: 'g', chain: 'chain-1', generation: 1 } as const
 const pair = { secret: 'tell-nobody', expiresAtMs: null, renewAtMs: null }

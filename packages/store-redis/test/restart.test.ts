@@ -1,7 +1,8 @@
 import { isEvergrantError, type TokenStore } from '@evergrant/core'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { type Persistence, startRedis } from '@evergrant/store-tests/redis-server'
 import { afterEach, expect, it } from 'vitest'
 import { type Connect, type ConnectedStore, connectIoredis, connectNodeRedis } from './clients.js'
-import { describeWithRedis, type Persistence, startRedis } from './redis-server.js'
 
 const key = { provider: 'p', grantId: 'g' }
 const link = { ...key, chain: 'chain-1', generation: 1 } as const

@@ -1,7 +1,8 @@
 import { type GrantRecord, memoryStore, type TokenStore } from '@evergrant/core'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type ConnectedStore, connectIoredis, connectNodeRedis } from './clients.js'
-import { describeWithRedis, startRedis } from './redis-server.js'
 
 /** mulberry32 */
 function seeded(seed: number): <T>(...choices: readonly T[]) => T {

@@ -1,6 +1,7 @@
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { type RedisServer, startRedis } from '@evergrant/store-tests/redis-server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type ConnectedStore, connectIoredis, connectNodeRedis } from './clients.js'
-import { describeWithRedis, type RedisServer, startRedis } from './redis-server.js'
 
 const link = { provider: 'p', grantId: 'g', chain: 'chain-1', generation: 1 } as const
 const pair = { secret: 'secret', expiresAtMs: null, renewAtMs: 1 }

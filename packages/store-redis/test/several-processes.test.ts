@@ -1,8 +1,9 @@
 import type { GrantLink } from '@evergrant/core'
+import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type ConnectedStore, connectNodeRedis } from './clients.js'
 import { startWorker, type Worker } from './processes/start.js'
-import { describeWithRedis, startRedis } from './redis-server.js'
 
 const long = 60_000
 const pair = { secret: 'secret-1', expiresAtMs: null, renewAtMs: null }

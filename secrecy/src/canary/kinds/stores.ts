@@ -4,15 +4,12 @@ import type { TokenStore } from '@evergrant/core'
 import { migrate, postgresStore } from '@evergrant/store-postgres'
 import { ioredisStore, nodeRedisStore } from '@evergrant/store-redis'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { type PostgresServer, startPostgres } from '@evergrant/store-tests/postgres-server'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { hostRedis } from '../../../../chaos/src/redis-host.js'
 import { spreadSafetyNet } from '../../../../chaos/src/safety-net.js'
-import {
-  type PostgresServer,
-  startPostgres,
-} from '../../../../packages/store-postgres/test/postgres-server.js'
 import { issueTokens } from '../echo-server.js'
 import type { Kind, Scene } from '../scene.js'
 import { authorize, GRANT, openWorld } from '../world.js'
