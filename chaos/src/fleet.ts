@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { fromSource } from '@evergrant/store-tests/processes/start'
+import { safetyNet } from '@evergrant/store-tests/safety-net'
 import type { Message, Order, Proof, WorkerSetup } from './messages.js'
 import type { StoreKind } from './open-store.js'
-import type { SafetyNet } from './safety-net.js'
 
 /** A process that is at work. */
 export interface FleetWorker {
@@ -45,14 +46,11 @@ export interface FleetOptions {
   readonly store: StoreKind
   readonly size: number
   readonly spares: number
-  readonly net: SafetyNet
   readonly listener: FleetListener
   setupOf(worker: number): WorkerSetup
 }
 
-const fromSource = ['--conditions=@evergrant/source', '--import=tsx']
-
-export function createFleet({ store, size, spares, net, listener, setupOf }: FleetOptions): Fleet {
+export function createFleet({ store, size, spares, listener, setupOf }: FleetOptions): Fleet {
   const workers: FleetWorker[] = []
   const waiting: { worker: FleetWorker; booted: Promise<unknown> }[] = []
   const alive = new Set<ChildProcess>()
@@ -64,15 +62,15 @@ export function createFleet({ store, size, spares, net, listener, setupOf }: Fle
     const number = started
     // Detached: a Ctrl-C in the terminal reaches the main process alone.
     const child = fork(new URL('./worker.ts', import.meta.url), [store], {
-      execArgv: fromSource,
+      execArgv: [...fromSource],
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     alive.add(child)
-    net.started(child.pid)
+    safetyNet.started(child.pid)
     const gone = once(child, 'exit').then(([code, signal]) => {
       alive.delete(child)
-      net.ended(child.pid)
+      safetyNet.ended(child.pid)
       if (signal !== 'SIGKILL' && !ending) listener.crashed(number, String(signal ?? `code ${code}`))
     })
     child.on('error', () => {}) // Sending to a process that was just killed.

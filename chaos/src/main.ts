@@ -2,7 +2,6 @@
 import { helpText, type RunAsked, readCommandLine } from './command-line.js'
 import { brokenPromises } from './results.js'
 import { run } from './run.js'
-import { spreadSafetyNet } from './safety-net.js'
 
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -10,9 +9,8 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 async function play({ store, rounds, seed, isSealed, json }: RunAsked): Promise<number> {
   const over = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => over.abort())
-  const net = spreadSafetyNet()
   try {
-    const results = await run({ store, rounds, seed, isSealed, net, say, signal: over.signal })
+    const results = await run({ store, rounds, seed, isSealed, say, signal: over.signal })
     const broken = brokenPromises(results)
     if (!json) for (const [name, value] of Object.entries(results)) out(`${name}: ${JSON.stringify(value)}`)
     for (const promise of broken) say(`BROKEN: ${promise}`)
@@ -21,8 +19,6 @@ async function play({ store, rounds, seed, isSealed, json }: RunAsked): Promise<
   } catch (error) {
     say(`chaos: ${error instanceof Error ? (error.stack ?? error.message) : String(error)} (seed ${seed})`)
     return 1
-  } finally {
-    net.close()
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
+import { safetyNet } from '@evergrant/store-tests/safety-net'
 import {
   DISK_GRACE_MS,
   GRANTS,
@@ -22,7 +23,6 @@ import { planRound, provokedInOrder } from './plan-round.js'
 import { createProofs, type Proven } from './proofs.js'
 import { startProviderSide } from './provider-side.js'
 import { type Results, resultsOf } from './results.js'
-import type { SafetyNet } from './safety-net.js'
 import { clockBase, sharedClock } from './shared-clock.js'
 import { hostStore } from './store-host.js'
 import { createStriker } from './strikes.js'
@@ -34,7 +34,6 @@ export interface RunOptions {
   readonly rounds: number
   readonly seed: string
   readonly isSealed: boolean
-  readonly net: SafetyNet
   readonly say: (line: string) => void
   readonly signal: AbortSignal
 }
@@ -55,16 +54,16 @@ const limits = {
 
 /** Plays all rounds and judges them. Whatever happens, nothing that it started is left. */
 export async function run(options: RunOptions): Promise<Results> {
-  const { store: kind, rounds, seed, isSealed, net, say, signal } = options
+  const { store: kind, rounds, seed, isSealed, say, signal } = options
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-chaos-'))
-  net.folder(folder)
+  safetyNet.folder(folder)
   const clockBaseMs = clockBase()
   const now = sharedClock(clockBaseMs)
   const ends: (() => Promise<unknown>)[] = []
   try {
     const provider = await startProviderSide(seed, now)
     ends.unshift(() => provider.close())
-    const host = await hostStore(kind, folder, net)
+    const host = await hostStore(kind, folder)
     ends.unshift(() => host.close())
     const address = { ...host.address, isSealed }
     const opened = (await loadOpener(kind))(address)
@@ -81,7 +80,6 @@ export async function run(options: RunOptions): Promise<Results> {
       store: kind,
       size: WORKERS,
       spares: SPARES,
-      net,
       listener: {
         proof: proofs.heard,
         waits: proofs.waits,
@@ -200,5 +198,6 @@ export async function run(options: RunOptions): Promise<Results> {
     })
   } finally {
     for (const end of ends) await end().catch(() => {})
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoreAddress, StoreKind } from './open-store.js'
-import type { SafetyNet } from './safety-net.js'
 
 /** The server that the store stands on, where it has one. */
 export interface StoreHost {
@@ -11,19 +10,20 @@ export interface StoreHost {
   close(): Promise<void>
 }
 
-export async function hostStore(kind: StoreKind, folder: string, net: SafetyNet): Promise<StoreHost> {
+export async function hostStore(kind: StoreKind, folder: string): Promise<StoreHost> {
   const escrow = join(folder, 'escrow.db')
-  const data = join(folder, 'store')
-  mkdirSync(data, { mode: 0o700 })
   switch (kind) {
-    case 'sqlite':
+    case 'sqlite': {
+      const data = join(folder, 'store')
+      mkdirSync(data, { mode: 0o700 })
       return {
         address: { kind, path: join(data, 'tokens.db') },
         restart: undefined,
         close: async () => {},
       }
+    }
     case 'redis':
-      return (await import('./redis-host.js')).hostRedis(data, escrow, net)
+      return (await import('./redis-host.js')).hostRedis(escrow)
     case 'postgres':
       return (await import('./postgres-host.js')).hostPostgres(escrow)
   }

@@ -31,7 +31,7 @@ const keeperProgram = `
     for (const [pid, signal] of signals) send(pid, signal)
     // A server that ends in its own way still writes into its folder for a moment.
     const givenUpAtMs = performance.now() + 2_000
-    setInterval(() => {
+    const finish = () => {
       const left = [...signals.keys()].filter((pid) => send(pid, 0))
       if (left.length > 0 && performance.now() < givenUpAtMs) return
       for (const pid of left) send(pid, 'SIGKILL')
@@ -39,7 +39,9 @@ const keeperProgram = `
         try { rmSync(path, { recursive: true, force: true, maxRetries: 5 }) } catch {}
       }
       process.exit()
-    }, 20)
+    }
+    finish()
+    setInterval(finish, 20)
   })`
 
 let keeper: ChildProcess | undefined

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { SafetyNet } from '../safety-net.js'
+import { fromSource } from '@evergrant/store-tests/processes/start'
+import { safetyNet } from '@evergrant/store-tests/safety-net'
 import type { Message, Order, WorkerReport } from './messages.js'
 
 /** Processes that rotate until they are told to stop. */
@@ -8,18 +9,15 @@ export interface RotatingFleet {
   kill(): void
 }
 
-const fromSource = ['--conditions=@evergrant/source', '--import=tsx']
-
 /** Resolves when every process has rotated something. */
 export async function startRotating(
   size: number,
   order: Extract<Order, { type: 'rotate' }>,
-  net: SafetyNet,
 ): Promise<RotatingFleet> {
   const children = Array.from({ length: size }, () => {
-    const child = fork(new URL('./worker.ts', import.meta.url), { execArgv: fromSource })
-    net.started(child.pid)
-    child.once('exit', () => net.ended(child.pid))
+    const child = fork(new URL('./worker.ts', import.meta.url), { execArgv: [...fromSource] })
+    safetyNet.started(child.pid)
+    child.once('exit', () => safetyNet.ended(child.pid))
     return child
   })
   const tellAll = (what: Order): void => {

@@ -1,7 +1,6 @@
 /** `npm run chaos:reseal`: a key is changed under a fleet that rotates, and no grant is lost. */
 import { parseArgs } from 'node:util'
 import type { StoreKind } from '../open-store.js'
-import { spreadSafetyNet } from '../safety-net.js'
 import { type ResealRun, run } from './run.js'
 
 const helpText = `npm run chaos:reseal -- --store redis --grants 100000 --json
@@ -31,17 +30,12 @@ function broken(result: ResealRun): string[] {
 }
 
 async function play(store: StoreKind, grants: number, json: boolean): Promise<number> {
-  const net = spreadSafetyNet()
-  try {
-    const result = await run({ store, grants, net, say })
-    const promises = broken(result)
-    for (const promise of promises) say(`BROKEN: ${promise}`)
-    if (json) out(JSON.stringify(result))
-    else for (const [name, value] of Object.entries(result)) out(`${name}: ${JSON.stringify(value)}`)
-    return promises.length === 0 ? 0 : 1
-  } finally {
-    net.close()
-  }
+  const result = await run({ store, grants, say })
+  const promises = broken(result)
+  for (const promise of promises) say(`BROKEN: ${promise}`)
+  if (json) out(JSON.stringify(result))
+  else for (const [name, value] of Object.entries(result)) out(`${name}: ${JSON.stringify(value)}`)
+  return promises.length === 0 ? 0 : 1
 }
 
 const STORES: readonly string[] = ['sqlite', 'redis', 'postgres'] satisfies StoreKind[]

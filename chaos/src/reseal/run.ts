@@ -10,9 +10,9 @@ import {
   oauth2Provider,
   type ResealResult,
 } from '@evergrant/core'
+import { safetyNet } from '@evergrant/store-tests/safety-net'
 import { type AuthorizationServer, fingerprint, startAuthorizationServer } from '@evergrant/testing'
 import type { StoreAddress, StoreKind } from '../open-store.js'
-import type { SafetyNet } from '../safety-net.js'
 import { hostStore } from '../store-host.js'
 import { startRotating } from './fleet.js'
 import { judgeGrants } from './judge-grants.js'
@@ -48,7 +48,6 @@ export interface ResealRun {
 export interface ResealRunOptions {
   readonly store: StoreKind
   readonly grants: number
-  readonly net: SafetyNet
   readonly say: (line: string) => void
 }
 
@@ -59,13 +58,13 @@ const SAVES_AT_ONCE = 16
 const AT_FULL_SPEED = { perSecond: 1_000_000, concurrency: 16 }
 
 /** Fills a store under the old key, changes it to the new one while a fleet rotates, and looks at every grant. */
-export async function run({ store: kind, grants, net, say }: ResealRunOptions): Promise<ResealRun> {
+export async function run({ store: kind, grants, say }: ResealRunOptions): Promise<ResealRun> {
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-reseal-'))
-  net.folder(folder)
+  safetyNet.folder(folder)
   const keys = { old: randomBytes(32).toString('base64'), new: randomBytes(32).toString('base64') }
   const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })]
   try {
-    const host = await hostStore(kind, folder, net)
+    const host = await hostStore(kind, folder)
     cleanups.push(() => host.close())
     const server = await startAuthorizationServer({
       preset: 'oidcProvider',
@@ -78,7 +77,7 @@ export async function run({ store: kind, grants, net, say }: ResealRunOptions): 
     const retirableBefore = await isRetirable(host.address, keys)
 
     const order = { type: 'rotate', store: host.address, provider, keys, grants } as const
-    const fleet = await startRotating(PROCESSES, order, net)
+    const fleet = await startRotating(PROCESSES, order)
     cleanups.push(() => fleet.kill())
     const change = await changeKey(host.address, keys, grants, say)
     const reports = await fleet.stop()

@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { TokenStore } from '@evergrant/core'
 import { migrate, postgresStore } from '@evergrant/store-postgres'
 import { ioredisStore, nodeRedisStore } from '@evergrant/store-redis'
 import { sqliteStore } from '@evergrant/store-sqlite'
 import { type PostgresServer, startPostgres } from '@evergrant/store-tests/postgres-server'
+import { startRedis } from '@evergrant/store-tests/redis-server'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { createClient } from 'redis'
-import { hostRedis } from '../../../../chaos/src/redis-host.js'
-import { spreadSafetyNet } from '../../../../chaos/src/safety-net.js'
 import { issueTokens } from '../echo-server.js'
 import type { Kind, Scene } from '../scene.js'
 import { authorize, GRANT, openWorld } from '../world.js'
@@ -111,26 +111,22 @@ const redisKinds = Object.entries(redis).flatMap(([name, breakIt]) =>
       area: `Redis store, ${library}`,
       name,
       async run(scene) {
-        const net = spreadSafetyNet()
-        const folder = scene.folder(/./)
-        net.folder(folder)
-        const host = await hostRedis(folder, '', net)
-        scene.atEnd(async () => {
-          await host.close()
-          net.close()
-        })
-        const url = host.address.kind === 'redis' ? host.address.url : ''
+        const server = await startRedis()
+        scene.atEnd(() => server.remove())
+        const { url } = server
         const admin = new Redis(url, { retryStrategy: null })
         admin.on('error', () => {})
         scene.atEnd(() => admin.disconnect())
-        // This is about what is said, not about what is kept.
-        await admin.config('SET', 'appendonly', 'no')
         const store = library === 'ioredis' ? withIoredis(scene, url) : await withNodeRedis(scene, url)
         await useBroken(scene, store, () =>
           breakIt({
             command: (word = '', ...words) => admin.call(word, ...words),
-            stop: host.close,
-            restart: async () => host.restart?.({ crash: true, awayMs: 20 }),
+            stop: server.kill,
+            async restart() {
+              await server.kill()
+              await pause(20)
+              await server.start()
+            },
           }),
         )
       },
