@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process'
 import { statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { fromSource } from '@evergrant/store-tests/processes/start'
 import { describe, expect, it } from 'vitest'
 import { createChangeNotices } from '../src/change-notices.js'
 import { freshPath } from './database-folder.js'
-import { fromSource } from './processes/start.js'
 
 function listen(path: string) {
   const notices = createChangeNotices(path)

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type SqliteStore, sqliteStore } from '../src/index.js'
 import type { ProcessIdentity } from '../src/process-identity.js'
 import { freshPath } from './database-folder.js'
-import { firstLine, startProgram } from './processes/start.js'
+import { firstLine, startProgram } from './processes/start-program.js'
 
 const link = { provider: 'p', grantId: 'g', chain: 'chain-1', generation: 1 } as const
 

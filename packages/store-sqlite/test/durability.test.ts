@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { sqliteStore } from '../src/index.js'
 import { freshPath } from './database-folder.js'
-import { startProgram } from './processes/start.js'
+import { startProgram } from './processes/start-program.js'
 
 /** Kills a process that commits as fast as it can; answers the last generation that it was told is stored. */
 async function killWhileCommitting(path: string, grantId: string): Promise<number> {

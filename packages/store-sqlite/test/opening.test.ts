@@ -13,11 +13,11 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { isEvergrantError } from '@evergrant/core'
+import { fromSource } from '@evergrant/store-tests/processes/start'
 import Database from 'libsql'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type SqliteStore, type SqliteStoreOptions, sqliteStore } from '../src/index.js'
 import { freshPath } from './database-folder.js'
-import { fromSource } from './processes/start.js'
 
 const key = { provider: 'p', grantId: 'g' }
 const secret = 'fixture-secret-1'
