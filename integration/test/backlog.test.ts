@@ -2,17 +2,15 @@
  * Many grants expired at once in four processes, on one budget. The full run is
  * `BACKLOG_GRANTS=1000 npm test -- integration/test/backlog.test.ts`.
  */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { startWorker } from '@evergrant/store-tests/processes/start'
 import { startAuthorizationServer } from '@evergrant/testing'
 import { expect, it } from 'vitest'
-import type { BacklogReport } from './processes/messages.js'
-import { startProcess } from './processes/start-worker.js'
+import type { BacklogJobs, FleetSetup } from './processes/messages.js'
 
 const GRANTS = Number(process.env.BACKLOG_GRANTS ?? 60)
 const IDLE = 5
@@ -20,9 +18,6 @@ const PROCESSES = 4
 const LIMIT = 30
 const WINDOW_MS = 6_000
 const IDEAL_MS = (GRANTS / LIMIT - 1) * WINDOW_MS
-
-const answer = async (child: ChildProcess): Promise<BacklogReport> =>
-  (await once(child, 'message'))[0] as BacklogReport
 
 it(`${GRANTS} grants expired at once drain in nearly the ideal time, without a 429, keep-alive last`, {
   timeout: 60_000 + 2 * IDEAL_MS,
@@ -48,21 +43,19 @@ it(`${GRANTS} grants expired at once drain in nearly the ideal time, without a 4
   // Due for renewal, and still good for a while: keep-alive work that must wait.
   const receivedAtMs = Date.now() - 3_600_000 * 0.75
   for (let n = 0; n < IDLE; n++) await tokens.saveGrant(`idle${n}`, server.issueGrant(), { receivedAtMs })
-  const start = (): Promise<ChildProcess> =>
-    startProcess('./backlog-worker.ts', { store: address, provider, apiUrl })
-  const children = await Promise.all(Array.from({ length: PROCESSES }, start))
+  const program = new URL('./processes/backlog-worker.ts', import.meta.url)
+  const setup: FleetSetup = { store: address, provider, apiUrl }
+  const start = () => startWorker<BacklogJobs>(program, setup)
+  const workers = await Promise.all(Array.from({ length: PROCESSES }, start))
   const keeper = await start()
   try {
     const startMs = Date.now()
-    const reports = children.map(answer)
-    for (const child of children) child.send({ grantIds })
+    const reports = workers.map((worker) => worker.ask('drain', grantIds))
     // The backlog is known to the fleet by the time at which keep-alive begins.
     await expect
       .poll(() => server.ledger.tokenRequests().length, { timeout: 10_000 })
       .toBeGreaterThanOrEqual(LIMIT)
-    const kept = answer(keeper)
-    keeper.send({ grantIds: [] })
-    await kept
+    await keeper.ask('keepAlive')
     const done = await Promise.all(reports)
     for (const { served, failures } of done)
       expect({ served, failures }).toEqual({ served: GRANTS, failures: [] })
@@ -84,7 +77,7 @@ it(`${GRANTS} grants expired at once drain in nearly the ideal time, without a 4
     expect(requests).toHaveLength(GRANTS)
     await expect.poll(idle, { timeout: 3 * WINDOW_MS }).toBe(true)
   } finally {
-    for (const child of [...children, keeper]) child.kill('SIGKILL')
+    for (const { child } of [...workers, keeper]) child.kill('SIGKILL')
     await tokens.close()
     await store.close()
     await server.close()

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, escrowed, memoryStore, oauth2Provider } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { startWorker } from '@evergrant/store-tests/processes/start'
 import { startAuthorizationServer } from '@evergrant/testing'
 import { expect, it } from 'vitest'
-import { startProcess } from './processes/start-worker.js'
+import type { EscrowJobs, WorkerSetup } from './processes/messages.js'
 
 const KILLS = 4
 const GRANTS_A_KILL = 25
@@ -17,6 +18,8 @@ it(`${KILLS * GRANTS_A_KILL} successors of ${KILLS} processes killed right after
   const { clientId, clientSecret, tokenEndpoint, apiUrl } = server
   const provider = { id: 'p', clientId, clientSecret, tokenEndpoint }
   const path = join(folder, 'remote.db')
+  const program = new URL('./processes/escrow-worker.ts', import.meta.url)
+  const setup: WorkerSetup = { path, provider, apiUrl }
   const remote = sqliteStore({ path })
   const local = sqliteStore({ path: `${path}.escrow` })
   const tokens = createTokenManager({ provider: oauth2Provider(provider), store: escrowed(remote, local) })
@@ -24,9 +27,8 @@ it(`${KILLS * GRANTS_A_KILL} successors of ${KILLS} processes killed right after
     for (let kill = 0; kill < KILLS; kill++) {
       const ids = Array.from({ length: GRANTS_A_KILL }, (_, n) => `g${kill}-${n}`)
       for (const id of ids) await tokens.saveGrant(id, server.issueGrant(), { receivedAtMs: 0 })
-      const child = await startProcess('./escrow-worker.ts', { path, provider, apiUrl })
-      child.send(ids)
-      await once(child, 'message')
+      const { child, ask } = await startWorker<EscrowJobs>(program, setup)
+      await ask('fillEscrow', ids)
       const exited = once(child, 'exit')
       child.kill('SIGKILL')
       await exited

@@ -2,16 +2,15 @@
  * A grant whose access and refresh token last ten seconds, which nobody asks for, in a fleet whose processes are
  * killed and replaced in turn. The full run is `EVERGREEN_MS=120000 npm test -- integration/test/evergreen.test.ts`.
  */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { startAuthorizationServer } from '@evergrant/testing'
 import { expect, it } from 'vitest'
-import { startProcess } from './processes/start-worker.js'
+import type { BacklogJobs, FleetSetup } from './processes/messages.js'
 
 const RUN_MS = Number(process.env.EVERGREEN_MS ?? 22_000)
 const LIFETIME_MS = 10_000
@@ -33,11 +32,12 @@ it(`an idle grant of ${LIFETIME_MS} ms lives for ${RUN_MS} ms in a fleet that is
   const tokens = createTokenManager({ provider: oauth2Provider(provider), store })
   await tokens.saveGrant('idle', server.issueGrant())
 
-  async function keeper(): Promise<ChildProcess> {
-    const child = await startProcess('./backlog-worker.ts', { store: address, provider, apiUrl })
-    child.send({ grantIds: [] })
-    await once(child, 'message')
-    return child
+  const program = new URL('./processes/backlog-worker.ts', import.meta.url)
+  const setup: FleetSetup = { store: address, provider, apiUrl }
+  async function keeper(): Promise<Worker<BacklogJobs>> {
+    const worker = await startWorker<BacklogJobs>(program, setup)
+    await worker.ask('keepAlive')
+    return worker
   }
   /** No token request is under way or just answered: a kill now falls outside arm to commit. */
   const isQuiet = (): boolean =>
@@ -49,7 +49,7 @@ it(`an idle grant of ${LIFETIME_MS} ms lives for ${RUN_MS} ms in a fleet that is
     for (const endMs = Date.now() + RUN_MS; Date.now() < endMs; kills++) {
       await new Promise((resolve) => setTimeout(resolve, REPLACE_EVERY_MS))
       await expect.poll(isQuiet, { interval: 20, timeout: 5_000 }).toBe(true)
-      fleet.shift()?.kill('SIGKILL')
+      fleet.shift()?.child.kill('SIGKILL')
       fleet.push(await keeper())
       expect(await tokens.status('idle')).toMatchObject({ state: 'live' })
     }
@@ -60,7 +60,7 @@ it(`an idle grant of ${LIFETIME_MS} ms lives for ${RUN_MS} ms in a fleet that is
     expect(server.ledger.tokenRequests()).toHaveLength(generation - 1)
     expect((await tokens.getAccessToken('idle')).generation).toBeGreaterThanOrEqual(generation)
   } finally {
-    for (const child of fleet) child.kill('SIGKILL')
+    for (const { child } of fleet) child.kill('SIGKILL')
     await tokens.close()
     await store.close()
     await server.close()

@@ -2,35 +2,33 @@
  * Processes that share one grant through a server: one token request a round, however many callers. The full run
  * is `FLEET_ROUNDS=50 npm test -- integration/test/fleet.test.ts`.
  */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { migrate } from '@evergrant/store-postgres'
 import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
 import { postgresIsThere } from '@evergrant/store-tests/postgres-programs'
 import { startPostgres } from '@evergrant/store-tests/postgres-server'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { startRedis } from '@evergrant/store-tests/redis-server'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FleetReport } from './processes/messages.js'
+import type { FleetJobs, FleetSetup } from './processes/messages.js'
 import { openStore, type StoreAddress } from './processes/open-store.js'
-import { startProcess } from './processes/start-worker.js'
 
 const ROUNDS = Number(process.env.FLEET_ROUNDS ?? 6)
 const PROCESSES = 4
 const CALLS = 250
 
 let server: AuthorizationServer
-let children: ChildProcess[]
+let workers: readonly Worker<FleetJobs>[]
 
 beforeEach(async () => {
-  children = []
+  workers = []
   server = await startAuthorizationServer({ preset: 'oidcProvider', oldAccessToken: 'dies' })
 })
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const { child } of workers) child.kill('SIGKILL')
   await server.close()
 })
 
@@ -42,17 +40,13 @@ async function expireAndCall(address: StoreAddress): Promise<void> {
   const provider = { id: 'p', clientId, clientSecret, tokenEndpoint, oldAccessToken: 'dies' } as const
   const { store, close } = await openStore(address)
   const tokens = createTokenManager({ provider: oauth2Provider(provider), store })
-  children = await Promise.all(
-    Array.from({ length: PROCESSES }, () =>
-      startProcess('./fleet-worker.ts', { store: address, provider, apiUrl }),
-    ),
-  )
+  const program = new URL('./processes/fleet-worker.ts', import.meta.url)
+  const setup: FleetSetup = { store: address, provider, apiUrl }
+  workers = await Promise.all(Array.from({ length: PROCESSES }, () => startWorker<FleetJobs>(program, setup)))
   const lateMs: number[] = []
   for (let round = 1; round <= ROUNDS; round++) {
     const { chain } = await tokens.saveGrant('agency', server.issueGrant(), { receivedAtMs: 0 })
-    const answers = children.map(async (child) => (await once(child, 'message'))[0] as FleetReport)
-    for (const child of children) child.send({ calls: CALLS, chain })
-    const reports = await Promise.all(answers)
+    const reports = await Promise.all(workers.map((worker) => worker.ask('run', { calls: CALLS, chain })))
     for (const { ok, failures } of reports) {
       expect({ round, ok, failures }).toEqual({ round, ok: CALLS, failures: [] })
     }

@@ -1,46 +1,38 @@
 /** A process stopped in the middle of a rotation for longer than its lease, as a sleeping laptop stops it. */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FreezeOrder } from './processes/messages.js'
-import { startProcess } from './processes/start-worker.js'
+import type { FreezableJobs, FreezeOrder, WorkerSetup } from './processes/messages.js'
 
 let server: AuthorizationServer
 let folder: string
-let children: ChildProcess[]
+let workers: Worker<FreezableJobs>[]
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'evergrant-'))
-  children = []
+  workers = []
   server = await startAuthorizationServer({ preset: 'oidcProvider', oldAccessToken: 'dies' })
 })
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const { child } of workers) child.kill('SIGKILL')
   await server.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function process(): Promise<ChildProcess> {
+async function start(): Promise<Worker<FreezableJobs>> {
   const { clientId, clientSecret, tokenEndpoint, apiUrl } = server
   const provider = { id: 'p', clientId, clientSecret, tokenEndpoint, oldAccessToken: 'dies' } as const
-  const child = await startProcess('./freezable-worker.ts', {
-    path: join(folder, 'tokens.db'),
-    provider,
-    apiUrl,
-  })
-  children.push(child)
-  return child
-}
-
-async function answer(child: ChildProcess): Promise<unknown> {
-  return (await once(child, 'message'))[0]
+  const program = new URL('./processes/freezable-worker.ts', import.meta.url)
+  const setup: WorkerSetup = { path: join(folder, 'tokens.db'), provider, apiUrl }
+  const worker = await startWorker<FreezableJobs>(program, setup)
+  workers.push(worker)
+  return worker
 }
 
 const shapes = {
@@ -75,23 +67,25 @@ describe('a process frozen for longer than its lease', () => {
       store,
     })
     await tokens.saveGrant('agency', server.issueGrant(), { receivedAtMs: 0 })
-    const [frozen, other] = await Promise.all([process(), process()])
+    const [frozen, other] = await Promise.all([start(), start()])
     const beforeLeaseMs = Date.now()
-    frozen.send({ step, when })
-    expect(await answer(frozen)).toBe('there')
-    frozen.kill('SIGSTOP')
+    const rotated = frozen.ask('rotate', { step, when })
+    await frozen.ask('isThere')
+    frozen.child.kill('SIGSTOP')
     const stoppedMs = Date.now()
 
-    other.send({})
-    expect(await answer(other)).toEqual({ generation: 2 })
+    expect(await other.ask('rotate', {})).toBe(2)
     // Its lease of 400 ms was waited out.
     expect(Date.now() - beforeLeaseMs).toBeGreaterThanOrEqual(399)
 
-    frozen.kill('SIGCONT')
+    frozen.child.kill('SIGCONT')
     const frozenForMs = Date.now() - stoppedMs
     const { wall, monotonic } = shapes[clock]
-    frozen.send({ wallMs: wall ? frozenForMs : 0, monotonicMs: monotonic ? frozenForMs : 0 })
-    expect(await answer(frozen)).toEqual({ generation: 2 })
+    await frozen.ask('goOn', {
+      wallMs: wall ? frozenForMs : 0,
+      monotonicMs: monotonic ? frozenForMs : 0,
+    })
+    expect(await rotated).toBe(2)
     expect(server.ledger.tokenRequests()).toHaveLength(1)
     expect(server.ledger.doubleSpends()).toHaveLength(0)
     expect(server.ledger.familiesRevoked()).toHaveLength(0)

@@ -2,18 +2,16 @@
  * Many requests of two processes under way with the old token while one of the processes rotates: the server has
  * revoked that token, and its reply with the next one is held back until every request was refused.
  */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type OrdersApi, startOrdersApi } from './orders-api.js'
-import type { InFlightCall, InFlightReport, InFlightSetup } from './processes/messages.js'
+import type { InFlightCall, InFlightJobs, InFlightSetup } from './processes/messages.js'
 import { openStore } from './processes/open-store.js'
-import { startProcess } from './processes/start-worker.js'
 
 const CALLS = 200
 
@@ -26,24 +24,24 @@ const calls: readonly InFlightCall[] = Array.from({ length: CALLS }, (_, order) 
 let folder: string
 let server: AuthorizationServer
 let api: OrdersApi
-let children: ChildProcess[]
+let workers: Worker<InFlightJobs>[]
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'evergrant-'))
-  children = []
+  workers = []
   server = await startAuthorizationServer({ preset: 'oidcProvider', oldAccessToken: 'dies' })
   api = await startOrdersApi(server.apiUrl, CALLS)
 })
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const { child } of workers) child.kill('SIGKILL')
   await api.close()
   await server.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
 /** The fleet, which shares one grant through a file. */
-async function startFleet(sender: InFlightSetup['sender']): Promise<[ChildProcess, ChildProcess]> {
+async function startFleet(sender: InFlightSetup['sender']): Promise<[Worker<InFlightJobs>, Worker<InFlightJobs>]> {
   const { clientId, clientSecret, tokenEndpoint } = server
   const apiOrigins = [api.origin]
   const provider = {
@@ -60,19 +58,14 @@ async function startFleet(sender: InFlightSetup['sender']): Promise<[ChildProces
   await tokens.saveGrant('agency', server.issueGrant())
   await tokens.close()
   await close()
-  const start = async (): Promise<ChildProcess> => {
+  const program = new URL('./processes/in-flight-worker.ts', import.meta.url)
+  const start = async (): Promise<Worker<InFlightJobs>> => {
     const setup = { store: address, provider, apiUrl: api.origin, sender }
-    const child = await startProcess('./in-flight-worker.ts', setup)
-    children.push(child)
-    return child
+    const worker = await startWorker<InFlightJobs>(program, setup)
+    workers.push(worker)
+    return worker
   }
   return Promise.all([start(), start()])
-}
-
-async function send(child: ChildProcess, part: readonly InFlightCall[]): Promise<InFlightReport> {
-  const answer = once(child, 'message')
-  child.send(part)
-  return (await answer)[0] as InFlightReport
 }
 
 it.each<[string, InFlightSetup['sender']]>([
@@ -84,18 +77,19 @@ it.each<[string, InFlightSetup['sender']]>([
   async (_, sender) => {
     const [rotating, other] = await startFleet(sender)
     const reports = Promise.all([
-      send(rotating, calls.slice(0, CALLS / 2)),
-      send(other, calls.slice(CALLS / 2)),
+      rotating.ask('sendAll', calls.slice(0, CALLS / 2)),
+      other.ask('sendAll', calls.slice(CALLS / 2)),
     ])
     await api.arrived
     const reply = server.gate({ path: 'token', when: 'after' })
-    rotating.send('rotate')
+    const rotated = rotating.ask('rotate')
     await reply.arrived()
     api.letGo()
     await api.refused
     reply.open()
 
     const [first, second] = await reports
+    await rotated
     expect([...first.answers, ...second.answers]).toEqual(calls.map(() => 200))
     expect([first.rotations, second.rotations]).toEqual([1, 0])
     expect(server.ledger.tokenRequests()).toHaveLength(1)

@@ -1,11 +1,13 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startWorker, type Worker } from './processes/start-worker.js'
+import type { WorkerJobs, WorkerSetup } from './processes/messages.js'
 
 const PROCESSES = 4
 const CALLS = 100
@@ -14,7 +16,7 @@ const LIFETIME_MS = 3_600_000
 
 let server: AuthorizationServer
 let folder: string
-let workers: Worker[]
+let workers: readonly Worker<WorkerJobs>[]
 let serverOffsetMs = 0
 
 beforeAll(async () => {
@@ -34,13 +36,16 @@ beforeAll(async () => {
   await tokens.saveGrant('agency', server.issueGrant())
   await tokens.close()
   await store.close()
-  workers = await Promise.all(
-    Array.from({ length: PROCESSES }, () => startWorker({ path, provider, apiUrl })),
-  )
+  const program = new URL('./processes/worker.ts', import.meta.url)
+  const start = () => startWorker<WorkerJobs>(program, { path, provider, apiUrl } satisfies WorkerSetup)
+  workers = await Promise.all(Array.from({ length: PROCESSES }, start))
 })
 
 afterAll(async () => {
-  await Promise.all(workers.map((worker) => worker.stop()))
+  // Each closes what it has and ends by itself.
+  const ends = workers.map(({ child }) => once(child, 'exit'))
+  for (const { child } of workers) child.disconnect()
+  await Promise.all(ends)
   await server.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -55,7 +60,7 @@ it(`${PROCESSES} processes × ${CALLS} calls at expiry spend one token a round, 
     // Who is told first begins first: each gets its turns.
     const turn = workers.map((_, index) => (index + round) % PROCESSES)
     const reports = await Promise.all(
-      turn.map(async (index) => ({ index, ...(await (workers[index] as Worker).run(order)) })),
+      turn.map(async (index) => ({ index, ...(await workers[index]!.ask('run', order)) })),
     )
     for (const { index, ok, failures, rotations } of reports) {
       expect({ round, ok, failures }).toEqual({ round, ok: CALLS, failures: [] })

@@ -2,39 +2,35 @@
  * Real servers and real processes: Redis and PostgreSQL are stopped right after one process has read the replies, for
  * longer than its lease, while three others wait for the same grants.
  */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { createTokenManager, oauth2Provider } from '@evergrant/core'
 import { migrate } from '@evergrant/store-postgres'
 import { describeWithRedis } from '@evergrant/store-tests/describe-with-redis'
 import { postgresIsThere } from '@evergrant/store-tests/postgres-programs'
 import { startPostgres } from '@evergrant/store-tests/postgres-server'
+import { startWorker, type Worker } from '@evergrant/store-tests/processes/start'
 import { startRedis } from '@evergrant/store-tests/redis-server'
 import { type AuthorizationServer, startAuthorizationServer } from '@evergrant/testing'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { StoreAwayReport } from './processes/messages.js'
+import type { StoreAwayJobs, StoreAwaySetup } from './processes/messages.js'
 import { openStore, type StoreAddress } from './processes/open-store.js'
-import { startProcess } from './processes/start-worker.js'
 
 const GRANTS = 100
 const WAITING = 3
 const timings = { leaseMs: 2_000, requestTimeoutMs: 8_000, armedLeaseMs: 10_000, settleMs: 5_000 }
 
 let server: AuthorizationServer
-let children: ChildProcess[]
+let workers: readonly Worker<StoreAwayJobs>[]
 
 beforeEach(async () => {
-  children = []
+  workers = []
   server = await startAuthorizationServer({ preset: 'oidcProvider' })
 })
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const { child } of workers) child.kill('SIGKILL')
   await server.close()
 })
-
-const answer = async <T>(child: ChildProcess): Promise<T> => (await once(child, 'message'))[0] as T
 
 interface StoppableServer {
   readonly address: StoreAddress
@@ -51,21 +47,19 @@ async function holderCommitsFirst({ address, stop, start }: StoppableServer): Pr
   for (const id of ids) await tokens.saveGrant(id, server.issueGrant(), { receivedAtMs: 0 })
   await tokens.close()
   await close()
-  const setup = { store: address, provider, apiUrl, timings }
-  children = await Promise.all(
-    Array.from({ length: 1 + WAITING }, () => startProcess('./store-away-worker.ts', setup)),
-  )
-  const [holder, ...others] = children as [ChildProcess, ...ChildProcess[]]
+  const program = new URL('./processes/store-away-worker.ts', import.meta.url)
+  const setup: StoreAwaySetup = { store: address, provider, apiUrl, timings }
+  const begin = () => startWorker<StoreAwayJobs>(program, setup)
+  const holder = await begin()
+  const others = await Promise.all(Array.from({ length: WAITING }, begin))
+  workers = [holder, ...others]
 
   // Every token is spent, and no reply is out, when the store goes away.
   const replies = server.gate({ path: 'token', when: 'after' })
-  const held = answer<StoreAwayReport>(holder)
-  holder.send(ids)
+  const held = holder.ask('getAll', ids)
   await replies.arrived(GRANTS)
-  const waiting = others.map((other) => answer<'waiting'>(other))
-  for (const other of others) other.send(ids)
-  expect(await Promise.all(waiting)).toEqual(others.map(() => 'waiting'))
-  const waited = others.map((other) => answer<StoreAwayReport>(other))
+  const waited = others.map((other) => other.ask('getAll', ids))
+  await Promise.all(others.map((other) => other.ask('allWait')))
   await stop()
   replies.open()
   // Its own callers have the successors although no store has them.
@@ -76,11 +70,7 @@ async function holderCommitsFirst({ address, stop, start }: StoppableServer): Pr
   for (const report of await Promise.all(waited)) expect(report).toEqual(ids.map(() => 2))
 
   // The others may hear of a commit before the holder has its answer.
-  async function rotations(): Promise<number[]> {
-    const counts = children.map((child) => answer<number>(child))
-    for (const child of children) child.send('rotations')
-    return Promise.all(counts)
-  }
+  const rotations = () => Promise.all(workers.map((worker) => worker.ask('rotations')))
   await expect.poll(rotations, { timeout: 15_000 }).toEqual([GRANTS, 0, 0, 0])
   expect(server.ledger.tokenRequests()).toHaveLength(GRANTS)
   expect(server.ledger.doubleSpends()).toHaveLength(0)

@@ -1,10 +1,11 @@
 /** One process of a fleet on any store: makes concurrent API calls when told, and says when its token was there. */
 import { createTokenManager, type EvergrantEvent, fetchWithTokens, oauth2Provider } from '@evergrant/core'
-import type { FleetOrder, FleetReport, FleetSetup } from './messages.js'
+import { readSetup, serve } from '@evergrant/store-tests/processes/serve'
+import type { FleetJobs, FleetOrder, FleetReport, FleetSetup } from './messages.js'
 import { openStore } from './open-store.js'
 
-const setup = JSON.parse(process.argv[2] ?? '') as FleetSetup
-const { store, close } = await openStore(setup.store)
+const setup = readSetup<FleetSetup>()
+const { store } = await openStore(setup.store)
 let committedAtMs: number | null = null
 const tokens = createTokenManager({
   provider: oauth2Provider(setup.provider),
@@ -57,10 +58,4 @@ async function run({ calls, chain }: FleetOrder): Promise<FleetReport> {
   return { ok, failures: [...new Set(failures)], committedAtMs, servedAtMs }
 }
 
-process.on('message', (order: FleetOrder) => {
-  void run(order).then((report) => process.send?.(report))
-})
-process.on('disconnect', () => {
-  void tokens.close().then(close)
-})
-process.send?.('ready')
+serve<FleetJobs>({ run })

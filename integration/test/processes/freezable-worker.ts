@@ -1,12 +1,13 @@
 /**
- * A process that stops at one await of its rotation, tells so, and goes on when told. In between it is frozen by
+ * A process that stops at one await of its rotation, and goes on when told. In between it is frozen by
  * SIGSTOP; its clocks then show the freeze as the parent says: both do, only the wall clock, or none.
  */
 import { createTokenManager, oauth2Provider, systemClock, type TokenStore } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
-import type { FreezeOrder, WorkerSetup } from './messages.js'
+import { readSetup, serve } from '@evergrant/store-tests/processes/serve'
+import type { FreezableJobs, FreezeOrder, HiddenTime, WorkerSetup } from './messages.js'
 
-const setup = JSON.parse(process.argv[2] ?? '') as WorkerSetup
+const setup = readSetup<WorkerSetup>()
 const hidden = { wallMs: 0, monotonicMs: 0 }
 const clock = {
   ...systemClock,
@@ -15,13 +16,18 @@ const clock = {
 }
 
 let order: FreezeOrder | undefined
+let arrive = (): void => {}
+const isThere = new Promise<void>((resolve) => {
+  arrive = resolve
+})
+let goOn = (_hidden: HiddenTime): void => {}
 
 async function stopAt(step: string, when: 'before' | 'after'): Promise<void> {
   if (order?.step !== step || order.when !== when) return
   order = undefined
-  process.send?.('there')
-  const thawed = await new Promise<{ wallMs: number; monotonicMs: number }>((resolve) => {
-    process.once('message', resolve)
+  arrive()
+  const thawed = await new Promise<HiddenTime>((resolve) => {
+    goOn = resolve
   })
   hidden.wallMs += thawed.wallMs
   hidden.monotonicMs += thawed.monotonicMs
@@ -54,14 +60,11 @@ const tokens = createTokenManager({
   },
 })
 
-process.once('message', (first: FreezeOrder) => {
-  order = first
-  tokens.getAccessToken('agency').then(
-    ({ generation }) => process.send?.({ generation }),
-    ({ code, message }) => process.send?.({ error: `${code} ${message}` }),
-  )
+serve<FreezableJobs>({
+  async rotate(first) {
+    order = first
+    return (await tokens.getAccessToken('agency')).generation
+  },
+  isThere: () => isThere,
+  goOn: (hidden) => goOn(hidden),
 })
-process.on('disconnect', () => {
-  void tokens.close().then(() => file.close())
-})
-process.send?.('ready')

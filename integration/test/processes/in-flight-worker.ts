@@ -1,12 +1,13 @@
 /** One process of a fleet: sends many requests to an API at once, each adapter its own way; rotates when told. */
 import { attachTokens } from '@evergrant/axios-interceptor'
 import { createTokenManager, type EvergrantEvent, fetchWithTokens, oauth2Provider } from '@evergrant/core'
+import { readSetup, serve } from '@evergrant/store-tests/processes/serve'
 import axios from 'axios'
-import type { InFlightCall, InFlightReport, InFlightSetup, PostedOrder } from './messages.js'
+import type { InFlightCall, InFlightJobs, InFlightReport, InFlightSetup, PostedOrder } from './messages.js'
 import { openStore } from './open-store.js'
 
-const setup = JSON.parse(process.argv[2] ?? '') as InFlightSetup
-const { store, close } = await openStore(setup.store)
+const setup = readSetup<InFlightSetup>()
+const { store } = await openStore(setup.store)
 let rotations = 0
 const tokens = createTokenManager({
   provider: oauth2Provider(setup.provider),
@@ -37,7 +38,7 @@ function throughFetch(): Send {
 
 const send = setup.sender === 'fetchWithTokens' ? throughFetch() : throughAxios(setup.sender)
 
-async function run(calls: readonly InFlightCall[]): Promise<InFlightReport> {
+async function sendAll(calls: readonly InFlightCall[]): Promise<InFlightReport> {
   const answers = await Promise.all(
     calls.map(({ order, postBytes }) =>
       send(postBytes === null ? undefined : { order, filling: 'x'.repeat(postBytes) }).catch(
@@ -48,11 +49,8 @@ async function run(calls: readonly InFlightCall[]): Promise<InFlightReport> {
   return { answers, rotations }
 }
 
-process.on('message', (calls: readonly InFlightCall[] | 'rotate') => {
-  if (calls === 'rotate') void tokens.getAccessToken('agency', { forceRefresh: true })
-  else void run(calls).then((report) => process.send?.(report))
-})
-process.on('disconnect', () => {
-  void tokens.close().then(close)
-})
-process.send?.('ready')
+async function rotate(): Promise<void> {
+  await tokens.getAccessToken('agency', { forceRefresh: true })
+}
+
+serve<InFlightJobs>({ sendAll, rotate })

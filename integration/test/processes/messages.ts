@@ -20,10 +20,33 @@ export interface Report {
   readonly rotations: number
 }
 
+export interface WorkerJobs {
+  run(order: Order): Promise<Report>
+}
+
+export interface EscrowJobs {
+  /** Rotates all of these; resolves when every successor is in escrow and stopped before its commit. */
+  fillEscrow(grantIds: readonly string[]): Promise<void>
+}
+
 /** Stop at this step of the store; nothing given: run through. */
 export interface FreezeOrder {
   readonly step?: string
   readonly when?: 'before' | 'after'
+}
+
+/** How much of a freeze its clocks do not show. */
+export interface HiddenTime {
+  readonly wallMs: number
+  readonly monotonicMs: number
+}
+
+export interface FreezableJobs {
+  /** Answers the generation of the token that came. */
+  rotate(order: FreezeOrder): Promise<number>
+  /** Resolves when it is where it was to stop. */
+  isThere(): Promise<void>
+  goOn(hidden: HiddenTime): void
 }
 
 /** What a worker of a fleet is started with. */
@@ -49,15 +72,21 @@ export interface FleetReport {
   readonly servedAtMs: number | null
 }
 
-/** Ask for all of these at once; none: begin to keep idle grants alive. */
-export interface BacklogOrder {
-  readonly grantIds: readonly string[]
+export interface FleetJobs {
+  run(order: FleetOrder): Promise<FleetReport>
 }
 
 export interface BacklogReport {
   readonly served: number
   readonly failures: readonly string[]
   readonly doneAtMs: number
+}
+
+export interface BacklogJobs {
+  /** Asks for all of these at once. */
+  drain(grantIds: readonly string[]): Promise<BacklogReport>
+  /** Begins to keep idle grants alive. */
+  keepAlive(): void
 }
 
 /** What a worker whose store goes away is started with. */
@@ -67,6 +96,13 @@ export interface StoreAwaySetup extends FleetSetup {
 
 /** Of each grant the generation of the token that came, or why none did. */
 export type StoreAwayReport = readonly (number | string)[]
+
+export interface StoreAwayJobs {
+  getAll(grantIds: readonly string[]): Promise<StoreAwayReport>
+  /** Resolves when each of them waits for another process that rotates it. */
+  allWait(): Promise<void>
+  rotations(): number
+}
 
 /** What a worker that has requests in flight is started with; `apiUrl` is the API's origin. */
 export interface InFlightSetup extends FleetSetup {
@@ -90,4 +126,9 @@ export interface PostedOrder {
 export interface InFlightReport {
   readonly answers: readonly (number | string)[]
   readonly rotations: number
+}
+
+export interface InFlightJobs {
+  sendAll(calls: readonly InFlightCall[]): Promise<InFlightReport>
+  rotate(): Promise<void>
 }

@@ -1,13 +1,18 @@
 /** One process of a fleet: asks for a token of each grant when told; says when it waits for another to rotate them. */
 import { createTokenManager, type EvergrantEvent, oauth2Provider } from '@evergrant/core'
-import type { StoreAwayReport, StoreAwaySetup } from './messages.js'
+import { readSetup, serve } from '@evergrant/store-tests/processes/serve'
+import type { StoreAwayJobs, StoreAwayReport, StoreAwaySetup } from './messages.js'
 import { openStore } from './open-store.js'
 
-const setup = JSON.parse(process.argv[2] ?? '') as StoreAwaySetup
+const setup = readSetup<StoreAwaySetup>()
 const { store } = await openStore(setup.store)
 const busy = new Set<string>()
 let wanted = Number.NaN
 let rotations = 0
+let eachWaits = (): void => {}
+const allWait = new Promise<void>((resolve) => {
+  eachWaits = resolve
+})
 const tokens = createTokenManager({
   provider: oauth2Provider(setup.provider),
   store: {
@@ -15,7 +20,7 @@ const tokens = createTokenManager({
     async acquire(request) {
       const answer = await store.acquire(request)
       const isFirst = answer.status === 'busy' && !busy.has(request.grantId)
-      if (isFirst && busy.add(request.grantId).size === wanted) process.send?.('waiting')
+      if (isFirst && busy.add(request.grantId).size === wanted) eachWaits()
       return answer
     },
   },
@@ -26,7 +31,7 @@ const tokens = createTokenManager({
   },
 })
 
-async function run(grantIds: readonly string[]): Promise<StoreAwayReport> {
+async function getAll(grantIds: readonly string[]): Promise<StoreAwayReport> {
   wanted = grantIds.length
   const results = await Promise.allSettled(grantIds.map((id) => tokens.getAccessToken(id)))
   return results.map((result) =>
@@ -34,8 +39,4 @@ async function run(grantIds: readonly string[]): Promise<StoreAwayReport> {
   )
 }
 
-process.on('message', (grantIds: readonly string[] | 'rotations') => {
-  if (grantIds === 'rotations') process.send?.(rotations)
-  else void run(grantIds).then((report) => process.send?.(report))
-})
-process.send?.('ready')
+serve<StoreAwayJobs>({ getAll, allWait: () => allWait, rotations: () => rotations })

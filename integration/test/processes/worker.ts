@@ -1,9 +1,10 @@
 /** One process of a fleet on one SQLite file: makes concurrent API calls when told, at the time it is told. */
 import { createTokenManager, fetchWithTokens, oauth2Provider, systemClock } from '@evergrant/core'
 import { sqliteStore } from '@evergrant/store-sqlite'
-import type { Order, Report, WorkerSetup } from './messages.js'
+import { readSetup, serve } from '@evergrant/store-tests/processes/serve'
+import type { Order, Report, WorkerJobs, WorkerSetup } from './messages.js'
 
-const setup = JSON.parse(process.argv[2] ?? '') as WorkerSetup
+const setup = readSetup<WorkerSetup>()
 let offsetMs = 0
 let rotations = 0
 const clock = {
@@ -41,10 +42,7 @@ async function run({ offsetMs: to, calls }: Order): Promise<Report> {
   return { ok, failures: [...new Set(failures)], rotations }
 }
 
-process.on('message', (order: Order) => {
-  void run(order).then((report) => process.send?.(report))
-})
 process.on('disconnect', () => {
   void tokens.close().then(() => store.close())
 })
-process.send?.('ready')
+serve<WorkerJobs>({ run })

@@ -14,8 +14,8 @@ export interface Worker<J extends Jobs<J>> {
   ask<K extends keyof J>(job: K, ...values: Parameters<J[K]>): Promise<Awaited<ReturnType<J[K]>>>
 }
 
-/** Runs a program with `setup`, which `readSetup` reads there, and waits for its first message: that it is ready. */
-export async function startProcess(program: URL, setup: unknown): Promise<ChildProcess> {
+/** Resolves at the first message: that it is ready. */
+async function startProcess(program: URL, setup: unknown): Promise<ChildProcess> {
   const child = fork(program, [JSON.stringify(setup)], {
     // Where its tsconfig.json is above it, whatever the tests were started in.
     cwd: fileURLToPath(new URL('.', program)),
@@ -33,6 +33,7 @@ export async function startProcess(program: URL, setup: unknown): Promise<ChildP
   return child
 }
 
+/** Runs a program from source, with `setup` for its `readSetup`. It ends with this process, if nobody ends it before. */
 export async function startWorker<J extends Jobs<J>>(program: URL, setup: unknown): Promise<Worker<J>> {
   const child = await startProcess(program, setup)
   const waiting = new Map<number, (answer: Answer) => void>()
