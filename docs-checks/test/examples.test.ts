@@ -126,7 +126,7 @@ it('recipe: any OpenID provider, by discovery', async () => {
   expect(server.ledger.rotations()).toHaveLength(1)
 })
 
-// `postgres-server.ts` says loudly what is missing, and fails where CI is set.
+// Where CI is set a missing server fails; elsewhere the tests of the store say loudly what is missing.
 it.skipIf(!postgresIsThere)('choosing a store: an escrow on disk beside PostgreSQL', async () => {
   await serve('oidcProvider')
   const { clientId, clientSecret, tokenEndpoint } = server

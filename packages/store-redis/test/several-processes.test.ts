@@ -13,12 +13,13 @@ describeWithRedis('several processes on one server', () => {
   let workers: readonly Worker<StoreJobs>[] = []
 
   beforeAll(async () => {
-    const { url, ...server } = await startRedis()
+    const server = await startRedis()
     const program = new URL('./processes/store-worker.ts', import.meta.url)
     const libraries: readonly Setup['library'][] = ['node-redis', 'ioredis', 'node-redis', 'ioredis']
-    const start = (library: Setup['library']) => startWorker<StoreJobs>(program, { library, url })
+    const start = (library: Setup['library']) =>
+      startWorker<StoreJobs>(program, { library, url: server.url } satisfies Setup)
     workers = await Promise.all(libraries.map(start))
-    own = await connectNodeRedis([{ url, ...server }])
+    own = await connectNodeRedis([server])
   })
   afterAll(async () => {
     for (const { child } of workers) child.kill('SIGKILL')
