@@ -91,11 +91,9 @@ export async function startPostgres(extraSettings: readonly string[] = []): Prom
     if (standby) writeFileSync(standbySignal, '')
     else rmSync(standbySignal, { force: true })
     const log = openSync(join(folder, 'log'), 'a')
-    // Detached: a Ctrl-C in the terminal reaches the process that started it alone, which ends in its own order.
     const child = spawn(join(programs as string, 'postgres'), args, {
       ...spawned,
       stdio: ['ignore', log, log],
-      detached: true,
     })
     closeSync(log)
     server = child

@@ -75,13 +75,21 @@ export async function removeEveryRedis(): Promise<void> {
   await Promise.all([...servers].map((server) => server.remove()))
 }
 
-/** Starts one. It forgets everything with its end unless `persistence` says otherwise. */
-export async function startRedis(
-  options: { readonly persistence?: Persistence; readonly args?: readonly string[] } = {},
-): Promise<RedisServer> {
+export interface RedisOptions {
+  /** Unless it is said, the server forgets everything with its end. */
+  readonly persistence?: Persistence
+  readonly args?: readonly string[]
+  /**
+   * A Ctrl-C in the terminal reaches the process that started it alone, which ends in its own order. Not for tests that
+   * hold it to milliseconds: Linux shares a busy machine out among sessions, and it would wait for its own's turn.
+   */
+  readonly detached?: boolean
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const program = redisProgram
   if (program === undefined) throw new Error(noRedis)
-  const { persistence = 'none', args = [] } = options
+  const { persistence = 'none', args = [], detached = false } = options
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'evergrant-redis-'))
   safetyNet.folder(folder)
@@ -89,10 +97,9 @@ export async function startRedis(
 
   async function start(): Promise<void> {
     const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--loglevel', 'warning']
-    // Detached: a Ctrl-C in the terminal reaches the process that started it alone, which ends in its own order.
     const server = spawn(program as string, [...place, ...settings[persistence], ...args], {
       stdio: 'ignore',
-      detached: true,
+      detached,
     })
     child = server
     safetyNet.started(server.pid)
