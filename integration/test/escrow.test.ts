@@ -294,6 +294,20 @@ describe('a successor in escrow', () => {
     expect((await escrowed(forgetful, disk).load(key)).record).toMatchObject({ chain: 'new', generation: 2 })
   })
 
+  // What a user had removed was there again, with an authorization of long ago (simulation, seed 2060).
+  it('is not brought back into a store that has nothing of its grant', async () => {
+    const disk = memoryStore()
+    const kept = escrowed(remote, disk)
+    const answered = remote.hold('save', 'after')
+    const saving = kept.save(authorization('old', null))
+    await answered.arrived
+    await remoteInner.remove(key)
+    expect(await escrowed(remoteInner, disk).recover()).toBe(0)
+    expect((await remoteInner.load(key)).record).toBeUndefined()
+    answered.open()
+    await saving
+  })
+
   // A process adopted the authorization, and handed out its first token after its second (simulation, seed 13702).
   it('tells whoever is told of an authorization of the successor that it has here', async () => {
     const disk = memoryStore()

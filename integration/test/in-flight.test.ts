@@ -41,7 +41,9 @@ afterEach(async () => {
 })
 
 /** The fleet, which shares one grant through a file. */
-async function startFleet(sender: InFlightSetup['sender']): Promise<[Worker<InFlightJobs>, Worker<InFlightJobs>]> {
+async function startFleet(
+  sender: InFlightSetup['sender'],
+): Promise<[Worker<InFlightJobs>, Worker<InFlightJobs>]> {
   const { clientId, clientSecret, tokenEndpoint } = server
   const apiOrigins = [api.origin]
   const provider = {

@@ -58,6 +58,7 @@ const found: readonly [number, string][] = [
     'a successor was in no escrow any more when it was stored, as an older chain had left one in its place',
   ],
   [18118, 'a successor of an older chain lay over one of a newer, which the store then forgot'],
+  [2060, 'a grant that its user had removed came back, with an authorization of long ago, from an escrow'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

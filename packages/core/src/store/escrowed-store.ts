@@ -110,6 +110,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
     // Whoever made this authorization may have been told that it failed, and have made another: that one wins.
     const { record } = await remote.load(held.request)
     if (record?.chain === held.request.chain) return 'there'
+    // Nor was a user told that it succeeded who authorized for the first time; and what was removed stays removed.
+    if (!record) return 'refused'
     return (await remote.save(held.request)).status === 'saved' ? 'taken' : 'refused'
   }
 
