@@ -115,17 +115,24 @@ describe('of two authorizations in one escrow', () => {
     expect(await secretsOn(disk)).not.toContain('of new')
   })
 
-  // It was saved once more, over the newer one, with a token that may be spent (simulation, seed 17741).
-  it('the older does not come once more when its own answer was slow', async () => {
-    await kept.save(authorization('old'))
-    const slow = remote.hold('save', 'before')
-    const saved = kept.save(authorization('new', 'old'))
-    await slow.arrived
-    await kept.load(key)
-    await kept.save(authorization('newest', 'new'))
-    slow.open()
-    expect(await saved).toMatchObject({ status: 'saved', record: { chain: 'newest' } })
-  })
+  // It was saved once more, over the newer one, with a token that may be spent (simulation, seeds 17741, 37139).
+  it.each(['in time', 'late'])(
+    'the older does not come once more when its own answer was slow; the disk had answered %s',
+    async (answered) => {
+      await kept.save(authorization('old'))
+      const slowDisk = gatedStore(disk)
+      const slow = remote.hold('save', 'before')
+      const told = slowDisk.hold('save', 'after')
+      const saver = escrowed(remote, answered === 'late' ? slowDisk : disk, { waitMs: 10 })
+      const saving = saver.save(authorization('new', 'old'))
+      await slow.arrived
+      told.open()
+      await kept.load(key)
+      await kept.save(authorization('newest', 'new'))
+      slow.open()
+      expect(await saving).toMatchObject({ status: 'saved', record: { chain: 'newest' } })
+    },
+  )
 })
 
 describe('an authorization that the remote store forgot', () => {

@@ -32,9 +32,6 @@ export interface EscrowOptions {
   readonly clock?: Clock
 }
 
-/** How a request lies in escrow that does. */
-const LAID: ReadonlySet<unknown> = new Set(['alone', 'beside'])
-
 /** What `recover()` takes in hand at once. */
 const AT_ONCE = 100
 
@@ -208,7 +205,8 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
 
     async save(request) {
       const held: Held = { kind: 'save', request }
-      const isHeld = LAID.has(await holdIfPossible(held))
+      // A disk that was slow to say so may have it all the same.
+      const mayBeHeld = (await holdIfPossible(held)) !== 'not'
       const answer = await remote.save(request)
       if (answer.status === 'saved') {
         // What is used from now on is looked for where it lies when it is marked.
@@ -218,7 +216,7 @@ export function escrowed(remote: TokenStore, local: TokenStore, options: EscrowO
       }
       const lay = await ifPossible(() => escrow.drop(held))
       // Another process of this machine brought it meanwhile, and then something newer came, over which it must not go.
-      const wasBrought = isHeld && lay === false && answer.status === 'superseded'
+      const wasBrought = mayBeHeld && lay === false && answer.status === 'superseded'
       return wasBrought ? { ...answer, status: 'saved' } : answer
     },
 
