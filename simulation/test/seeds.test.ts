@@ -89,6 +89,10 @@ const misjudged: readonly [number, string][] = [
   [4807, 'a refusal torn in half, heard again under the lease'],
   [18934, 'an expiry written down late, and read before its writer had its answer'],
   [11182, 'tokens that looked over to a machine that had slept while the store answered'],
+  [
+    41886,
+    'a successor that came to the disk of a machine after its process had looked there for the last time',
+  ],
   [7659, 'a grant that was removed, as an answer to a rotation said, and that an escrow brought back'],
   [11526, 'an expiry written down late by a machine that slept, whose wall clock was set forward after that'],
 ]

@@ -69,7 +69,7 @@ export function judgeReuse(bench: Bench, { request, token, arm }: Presentation):
   let cause: LossCause | undefined
   if (overtaken) cause = 'overtaken'
   else if (spending.some((earlier) => isForgotten(bench, earlier, arm, atMs))) cause = 'forgotten'
-  else cause = causeFor(bench, request.process, token.successors, atMs)
+  else cause = causeFor(bench, request.process, token.successors, atMs, arm?.lookedAtMs)
   if (!cause) {
     bench.violated(
       'P1 spent-once',
@@ -101,12 +101,13 @@ function causeFor(
   process: SimProcess,
   successors: readonly ServerToken[],
   atMs: number,
+  lookedAtMs = atMs,
 ): LossCause | undefined {
   let cause: LossCause | undefined
   for (const successor of successors) {
     const whereabouts = ledger.whereabouts.get(successor.text)
     if (!whereabouts || successor.killed || successor.issuedAtMs > atMs) continue
-    const why = whyOutOfReach(ledger, whereabouts, atMs, process)
+    const why = whyOutOfReach(ledger, whereabouts, atMs, process, lookedAtMs)
     if (why === undefined) return undefined
     cause ??= why
   }

@@ -4,12 +4,15 @@ import type { Ledger, LossCause, Presentation, Whereabouts } from './ledger.js'
 /**
  * Why nobody at `byProcess` could have a successor at this instant, or `undefined`: somebody could, and whoever acts as
  * if it did not exist breaks a promise. Pure.
+ *
+ * @param lookedAtMs - when it last looked into the escrow of its machine
  */
 export function whyOutOfReach(
   ledger: Ledger,
   whereabouts: Whereabouts,
   atMs: number,
   byProcess: SimProcess | undefined,
+  lookedAtMs = atMs,
 ): LossCause | undefined {
   const { token, storedAtMs, refusedAtMs, escrowedAtMs, brought } = whereabouts
   const forgotten = ledger.forgotten.get(token.family.grantId)
@@ -19,7 +22,7 @@ export function whyOutOfReach(
   if (byProcess) {
     // Where it lies on the disk of this very machine, this process had to find it.
     const here = escrowedAtMs.get(byProcess.machine.name)
-    if (here !== undefined && here <= atMs) return undefined
+    if (here !== undefined && here <= lookedAtMs) return undefined
   }
   if (storedAtMs !== undefined && storedAtMs <= atMs) return isForgotten ? 'forgotten' : undefined
   let why: LossCause | undefined
