@@ -135,6 +135,16 @@ describe('of two authorizations in one escrow', () => {
   )
 })
 
+// Its successor was not looked for, and its token sent again (simulation, seed 61765).
+it('a successor is found behind an authorization that was saved twice', async () => {
+  await remoteInner.save(authorization('new'))
+  await kept.save(authorization('new', 'new'))
+  remote.away = true
+  await expect(commit(kept, 'new')).rejects.toMatchObject(unavailable)
+  remote.away = false
+  expect(await recordIn(escrowed(remote, disk))).toMatchObject({ chain: 'new', generation: 2 })
+})
+
 describe('an authorization that the remote store forgot', () => {
   beforeEach(async () => {
     await kept.save(authorization('old'))

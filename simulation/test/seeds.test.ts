@@ -60,6 +60,11 @@ const found: readonly [number, string][] = [
   [18118, 'a successor of an older chain lay over one of a newer, which the store then forgot'],
   [2060, 'a grant that its user had removed came back, with an authorization of long ago, from an escrow'],
   [37139, 'the same as 17741, where the disk had answered too late'],
+  [
+    61765,
+    'a token was sent again though its replacement lay in escrow, as successor of what was saved twice',
+  ],
+  [54893, 'callers who were served otherwise held up all keep-alive for two windows'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
 

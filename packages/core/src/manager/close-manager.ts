@@ -23,6 +23,7 @@ export async function closeManager(ctx: ManagerContext, timeoutMs: number): Prom
   })
   const outcome = await Promise.race([Promise.allSettled(work), timeout])
   clock.clearTimeout(timer)
+  ctx.budget.end()
   if (outcome !== 'late') return
   // What has sent its token and is not stored may be lost; what has sent nothing loses nothing by going.
   const unstored = rotations

@@ -3,6 +3,7 @@ import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import type { ProviderFacts } from '../provider/provider.js'
 import type { Validity } from '../time/clock.js'
+import { clampTimer } from '../time/patience.js'
 
 /** One request to the provider's token endpoint. */
 export interface Slot {
@@ -32,6 +33,8 @@ export interface Budget {
   giveBack(slot: Slot): void
   /** The provider asked for silence: nobody in the fleet sends before then. */
   silence(forMs: number): Promise<void>
+  /** Leaves no timer behind. */
+  end(): void
 }
 
 /** Kept free for callers who wait: a tenth of every window. */
@@ -43,6 +46,9 @@ const TRANSIT_PART = 1 / 200
 
 /** How much closer together two requests may arrive than they were sent. */
 const TRANSIT_MS = 300
+
+/** How soon a demand that is over is taken back; so often a window others look whether it is. */
+const DEMAND_PART = 1 / 10
 
 /** Stands in where a provider states no limit: the bucket then only carries its demands for silence. */
 const UNLIMITED = { limit: 1_000_000, windowMs: 1 }
@@ -78,6 +84,35 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   /** The question under way. */
   let asking: Promise<unknown> = Promise.resolve()
 
+  /** How many callers the store believes to be waiting here: background work of the whole fleet stands behind them. */
+  let demanded = 0
+  let demandTimer: unknown
+
+  const demand = (): { readonly member: string; readonly waiting: number } => ({
+    member,
+    waiting: line.length() + waiting,
+  })
+
+  /** Who was served otherwise, or left, never asks again: then this takes the demand back, and never a slot. */
+  function watchDemand(): void {
+    if (demanded === 0 || demandTimer !== undefined || !facts.budget) return
+    demandTimer = ctx.clock.setTimeout(
+      () => {
+        demandTimer = undefined
+        void withdraw().then(watchDemand)
+      },
+      clampTimer(terms.windowMs * DEMAND_PART),
+    )
+  }
+
+  async function withdraw(): Promise<void> {
+    if (demanded === 0 || demand().waiting > 0) return
+    const nobody = { ...terms, reserve: limit, priority: 'background', member, waiting: 0 } as const
+    const request = { bucket: facts.budgetKey, slot: `demand of ${member}`, ...nobody }
+    const asked = await tryStore(ctx, (store) => store.takeBudget(request))
+    if (!(asked instanceof EvergrantError)) demanded = 0
+  }
+
   /** Until when the provider asked for silence (store clock), while the store has not taken it down. */
   let untoldUntilMs: number | undefined
 
@@ -96,11 +131,15 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
     // Before anything else is asked: the store would grant what the provider has forbidden.
     const untold = await tellSilence()
     if (untold) return { kind: 'stopped', why: 'store', error: untold }
-    const demand = { member, waiting: line.length() + waiting }
-    const request = { bucket: facts.budgetKey, slot: id, ...terms, reserve, priority, ...demand }
+    const told = demand()
+    const request = { bucket: facts.budgetKey, slot: id, ...terms, reserve, priority, ...told }
+    // Also where no answer comes: the store may have heard it.
+    demanded = told.waiting + (priority === 'caller' ? 1 : 0)
+    watchDemand()
     const asked = await tryStore(ctx, (store) => store.takeBudget(request))
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
     const { answer, askedAt } = asked
+    if (answer.status === 'granted') demanded = told.waiting
     if (answer.status === 'wait') {
       const forMs = Math.max(1, answer.untilMs - answer.nowMs)
       if (priority === 'caller') line.shutFor(forMs)
@@ -150,5 +189,6 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
       // With the store away it is told with the next question.
       await tellSilence()
     },
+    end: () => ctx.clock.clearTimeout(demandTimer),
   }
 }

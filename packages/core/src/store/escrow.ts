@@ -108,7 +108,11 @@ export function createEscrow(local: TokenStore): Escrow {
 
   async function replacing(link: GrantLink): Promise<HeldSave | undefined> {
     const held = await read(place({ ...link, generation: 1 }))
-    return held?.kind === 'save' && held.request.expectedChain === link.chain ? held : undefined
+    const { chain } = link
+    // One that was saved twice, as its first answer was lost, replaces itself.
+    return held?.kind === 'save' && held.request.expectedChain === chain && held.request.chain !== chain
+      ? held
+      : undefined
   }
 
   /** What lay beside another chain's, and was taken by the store, is what that one would have to be given back. */

@@ -286,3 +286,36 @@ it('without a stated limit nobody is told to wait but by a demand for silence', 
   await silence(1_000)
   expect(await take('caller')).toMatchObject(refused)
 })
+
+// Keep-alive of the whole fleet stood still for two windows (simulation, seed 54893).
+describe('a demand for slots', () => {
+  it('is taken back when its callers were served otherwise, without a slot', async () => {
+    const fleet = open({ limit: 20 })
+    const [busy, idle] = [member(fleet), member(fleet)]
+    let isAwaited = true
+    for (let places = 0; places < 6; places++)
+      busy.line.enter({ told: () => true, isAwaited: () => isAwaited, first: false })
+    expect(await busy.take('caller')).toMatchObject({ kind: 'granted' })
+    expect(await idle.take('background')).toMatchObject(refused)
+    isAwaited = false
+    fleet.clock.pass(6_100)
+    await settled()
+    expect(await idle.take('background')).toMatchObject({ kind: 'granted' })
+    expect(busy.asked.map(({ priority, reserve }) => `${priority} ${reserve}`)).toEqual([
+      'caller 2',
+      'background 20',
+    ])
+  })
+
+  it('stays as long as somebody waits', async () => {
+    const fleet = open({ limit: 20 })
+    const [busy, idle] = [member(fleet), member(fleet)]
+    for (let places = 0; places < 6; places++)
+      busy.line.enter({ told: () => true, isAwaited: () => true, first: false })
+    await busy.take('caller')
+    fleet.clock.pass(6_100)
+    await settled()
+    expect(await idle.take('background')).toMatchObject(refused)
+    expect(busy.asked).toHaveLength(1)
+  })
+})
