@@ -55,8 +55,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a budget per process',
     file: 'rotation/budget.ts',
-    from: 'const request = { bucket: facts.budgetKey,',
-    to: 'const request = { bucket: facts.budgetKey + member,',
+    from: 'const request = { bucket: facts.budgetKey, slot: id,',
+    to: 'const request = { bucket: facts.budgetKey + member, slot: id,',
   },
   {
     name: 'a budget slot used late',
