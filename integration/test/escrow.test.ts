@@ -18,15 +18,15 @@ import { shortTimings } from './small-fleet.js'
 describe('escrowed(memory, memory) keeps the contract', () => {
   const cases = storeContract({
     async open() {
-      let offsetMs = 0
-      const now = () => Date.now() + offsetMs
+      let nowMs = 1_800_000_000_000
+      const now = () => nowMs
       const remote = memoryStore({ now })
       const local = memoryStore({ now })
       return {
         store: escrowed(remote, local),
         openSecond: async () => escrowed(remote, local),
         advance: (ms: number) => {
-          offsetMs += ms
+          nowMs += ms
         },
         close: async () => {},
       }

@@ -117,6 +117,8 @@ describe('a code exchange that waits for a slot of the budget', () => {
     leaving.abort()
     await clock.advance(0)
     expect(exchanged.now).toMatchObject({ name: 'AbortError' })
+    // One is left, soon: to tell the fleet that nobody waits here any more.
+    await clock.advance(60_000 / 9)
     expect(clock.pendingTimers()).toBe(0)
   })
 })

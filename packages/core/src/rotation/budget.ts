@@ -103,6 +103,8 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
       },
       clampTimer(terms.windowMs * DEMAND_PART),
     )
+    // A process that has nothing else to do need not stay for it.
+    ;(demandTimer as { unref?: () => void } | undefined)?.unref?.()
   }
 
   async function withdraw(): Promise<void> {
@@ -135,11 +137,11 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
     const request = { bucket: facts.budgetKey, slot: id, ...terms, reserve, priority, ...told }
     // Also where no answer comes: the store may have heard it.
     demanded = told.waiting + (priority === 'caller' ? 1 : 0)
-    watchDemand()
     const asked = await tryStore(ctx, (store) => store.takeBudget(request))
+    if (!(asked instanceof EvergrantError) && asked.answer.status === 'granted') demanded = told.waiting
+    watchDemand()
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
     const { answer, askedAt } = asked
-    if (answer.status === 'granted') demanded = told.waiting
     if (answer.status === 'wait') {
       const forMs = Math.max(1, answer.untilMs - answer.nowMs)
       if (priority === 'caller') line.shutFor(forMs)
