@@ -1,6 +1,5 @@
-import { call } from '../actors/caller.js'
 import { freeze } from '../fleet/strikes.js'
-import { type Ambush, providerOf, someOther } from './ambush.js'
+import { type Ambush, callSoon, someOther } from './ambush.js'
 
 /** A machine sleeps from the moment it has the lease; its question for the lease arrives once more before it wakes. */
 export function overslept(): Ambush {
@@ -16,12 +15,7 @@ export function overslept(): Ambush {
         freeze(world, process, chance.pick(['paused', 'paused', 'suspended']), sleepsMs, 'with the lease'),
       )
       const other = someOther(world, owner)
-      for (let calls = 0; calls < 3; calls++) {
-        const wish = { timeoutMs: 30_000, usesIt: false, forceRefresh: true }
-        other.process.post(chance.between(0, sleepsMs), 'call', () =>
-          call(world, other, providerOf(world, grantId), grantId, wish),
-        )
-      }
+      for (let calls = 0; calls < 3; calls++) callSoon(world, other, grantId, sleepsMs)
       return { kind: 'duplicate', thereMs, backMs, lateMs: sleepsMs - chance.between(0, 3_000) }
     },
   }

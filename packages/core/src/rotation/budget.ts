@@ -33,7 +33,7 @@ export interface Budget {
   giveBack(slot: Slot): void
   /** The provider asked for silence: nobody in the fleet sends before then. */
   silence(forMs: number): Promise<void>
-  /** Leaves no timer behind. */
+  /** The manager is closed: leaves no timer behind, and sets none. */
   end(): void
 }
 
@@ -87,6 +87,7 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   /** How many callers the store believes to be waiting here: background work of the whole fleet stands behind them. */
   let demanded = 0
   let demandTimer: unknown
+  let isOver = false
 
   const demand = (): { readonly member: string; readonly waiting: number } => ({
     member,
@@ -95,7 +96,7 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
 
   /** Who was served otherwise, or left, never asks again: then this takes the demand back, and never a slot. */
   function watchDemand(): void {
-    if (demanded === 0 || demandTimer !== undefined || !facts.budget) return
+    if (isOver || demanded === 0 || demandTimer !== undefined || !facts.budget) return
     demandTimer = ctx.clock.setTimeout(
       () => {
         demandTimer = undefined
@@ -108,11 +109,14 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
   }
 
   async function withdraw(): Promise<void> {
-    if (demanded === 0 || demand().waiting > 0) return
+    if (demand().waiting > 0) return
+    const before = demanded
+    // At once: a question that comes meanwhile says anew how many wait.
+    demanded = 0
     const nobody = { ...terms, reserve: limit, priority: 'background', member, waiting: 0 } as const
     const request = { bucket: facts.budgetKey, slot: `demand of ${member}`, ...nobody }
     const asked = await tryStore(ctx, (store) => store.takeBudget(request))
-    if (!(asked instanceof EvergrantError)) demanded = 0
+    if (asked instanceof EvergrantError) demanded = Math.max(demanded, before)
   }
 
   /** Until when the provider asked for silence (store clock), while the store has not taken it down. */
@@ -191,6 +195,9 @@ export function createBudget(ctx: BudgetContext, terms: BudgetTerms): Budget {
       // With the store away it is told with the next question.
       await tellSilence()
     },
-    end: () => ctx.clock.clearTimeout(demandTimer),
+    end() {
+      isOver = true
+      ctx.clock.clearTimeout(demandTimer)
+    },
   }
 }

@@ -42,8 +42,8 @@ const AT_ONCE = 100
  *
  * A successor stays in escrow until the next one is stored, so that a remote store that forgets its last writes
  * (a failover) gets them back; so does an authorization that replaced another one, until its second rotation. A
- * grant that the store has no record of at all is not brought back: it may have been removed. Survives `kill -9` from the moment at which `local` has answered; before that lie
- * the milliseconds between socket and disk.
+ * grant that the store has no record of at all is not brought back: it may have been removed. All of it survives
+ * `kill -9` from the moment at which `local` has answered; before that lie the milliseconds between socket and disk.
  *
  * When `local` fails or does not answer within `waitMs`, the remote store is written all the same: then the gap is
  * open, and nothing is worse. While `local` cannot be read, grants are handed out and not rotated on this machine: a

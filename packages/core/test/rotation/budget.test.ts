@@ -318,4 +318,20 @@ describe('a demand for slots', () => {
     expect(await idle.take('background')).toMatchObject(refused)
     expect(busy.asked).toHaveLength(1)
   })
+
+  it('leaves no timer when its manager is closed, nor sets one for an answer that comes later', async () => {
+    const fleet = open({ limit: 1 })
+    const busy = member(fleet)
+    await busy.take('caller')
+    await busy.take('caller')
+    expect(fleet.clock.pending()).toBe(1)
+    busy.end()
+    expect(fleet.clock.pending()).toBe(0)
+    const { id, valid } = {
+      id: 'late',
+      valid: { untilMs: 0, nowMs: 0, askedAt: { wallMs: 0, monotonicMs: 0 } },
+    }
+    await busy.exchange({ kind: 'granted', id, valid })
+    expect(fleet.clock.pending()).toBe(0)
+  })
 })
