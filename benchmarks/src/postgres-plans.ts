@@ -25,10 +25,14 @@ function stepsOn(grants: number): Readonly<Record<string, Step>> {
   const lease = { attempt, ttlMs: 60_000, maxHoldMs: 60_000 }
   const { firstMs, spreadMs } = dueTimesFrom(Date.now())
   const due = { provider: PROVIDER, limit: 32, holdMs: 1 }
+  let heldSinceMs = 0
   return {
     load: (store, link) => store.load(link),
-    acquire: (store, link) => store.acquire({ ...link, ...lease }),
-    arm: (store, link) => store.arm({ ...link, ...lease, maxSends: 3 }),
+    async acquire(store, link) {
+      const answer = await store.acquire({ ...link, ...lease })
+      if (answer.status === 'acquired') heldSinceMs = answer.heldSinceMs
+    },
+    arm: (store, link) => store.arm({ ...link, ...lease, heldSinceMs }),
     commit: (store, link) => store.commit({ ...link, attempt, next: link }),
     'claimDue, nothing due': (store) => store.claimDue({ ...due, beforeMs: Date.now() }),
     'claimDue, half due': (store) => store.claimDue({ ...due, beforeMs: firstMs + spreadMs / 2 }),

@@ -37,7 +37,8 @@ async function rotate(store: TokenStore, n: number, time: Time): Promise<void> {
   const held = { provider, grantId, chain, generation, attempt: randomUUID() }
   const acquired = await time('acquire', () => store.acquire({ ...held, ttlMs: 10_000, maxHoldMs: 60_000 }))
   expect('acquire', acquired.status === 'acquired')
-  const armed = await time('arm', () => store.arm({ ...held, ttlMs: 20_000, maxSends: 3 }))
+  const heldSinceMs = acquired.status === 'acquired' ? acquired.heldSinceMs : 0
+  const armed = await time('arm', () => store.arm({ ...held, ttlMs: 20_000, heldSinceMs }))
   expect('arm', armed.status === 'armed')
   // A day later: it moves to another place of the index of due times.
   const next = { secret, expiresAtMs, renewAtMs: (renewAtMs ?? 0) + DAY_MS }

@@ -180,4 +180,41 @@ describe('counterexamples', () => {
       await paused.close()
     }
   })
+
+  // The number of sends tells nothing: one that was seen was taken back, and another came (simulation, seed 66415).
+  it('C13: nor when as many sends are counted as the process saw', async () => {
+    fleet = await startFleet(refusing, { reuse: 'refused' })
+    const [, b] = await twoMembers()
+    const { chain, generation } = await stored()
+    const seen = { ...key, chain, generation, attempt: 'seen' }
+    const lease = await fleet.store.acquire({ ...seen, ttlMs: 1_000, maxHoldMs: 1_000 })
+    if (lease.status !== 'acquired') throw new Error(`the lease is not free: ${lease.status}`)
+    await fleet.store.arm({ ...seen, ttlMs: 1_000, heldSinceMs: lease.heldSinceMs })
+    await fleet.store.release({ ...seen, outcome: 'lost' })
+    const own = gatedStore(fleet.store)
+    const acquire = vi.spyOn(fleet.store, 'acquire')
+    const paused = createTokenManager({ provider: fleet.facts, store: own, timings: shortTimings })
+    try {
+      const arm = own.hold('arm', 'before')
+      const rotated = paused.getAccessToken('g', { forceRefresh: true })
+      await arm.arrived
+      fleet.clock.jump(5_000)
+      await fleet.store.release({ ...seen, outcome: 'not-sent' })
+      const commit = b.store.hold('commit', 'before', 'every')
+      const others = force(b)
+      await commit.arrived
+      expect((await stored()).sends).toBe(1)
+      fleet.clock.jump(5_000)
+      const [late] = acquire.mock.calls[0] ?? []
+      if (!late) throw new Error('the lease was never asked for')
+      expect(await fleet.store.acquire(late)).toMatchObject({ status: 'acquired' })
+      arm.open()
+      commit.open()
+      const [ours, theirs] = await Promise.all([rotated, others])
+      expect([ours.generation, theirs.generation]).toEqual([2, 2])
+      expectOneSpend()
+    } finally {
+      await paused.close()
+    }
+  })
 })

@@ -64,6 +64,11 @@ const found: readonly [number, string][] = [
     61765,
     'a token was sent again though its replacement lay in escrow, as successor of what was saved twice',
   ],
+  [
+    66415,
+    'the lease was got once more by a late question, and as many sends were counted as the process had seen',
+  ],
+  [83243, 'a look at the store from before a removal was handed out after it'],
   [54893, 'callers who were served otherwise held up all keep-alive for two windows'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
 ]
@@ -99,6 +104,7 @@ const misjudged: readonly [number, string][] = [
     'a successor that came to the disk of a machine after its process had looked there for the last time',
   ],
   [7659, 'a grant that was removed, as an answer to a rotation said, and that an escrow brought back'],
+  [73717, 'a store that forgot a whole authorization, and a disk that did not take its second link'],
   [11526, 'an expiry written down late by a machine that slept, whose wall clock was set forward after that'],
 ]
 

@@ -38,24 +38,21 @@ const steps = (names: Names): readonly Routine[] => {
   UPDATE ${grants} SET lease_attempt = p_attempt, lease_until_ms = until_ms, lease_since_ms = since_ms
   ${whereGrant};
   answer := json_build_object(
-    'status', 'acquired', 'nowMs', now_ms, 'untilMs', until_ms, 'record', ${record})::text;`,
+    'status', 'acquired', 'nowMs', now_ms, 'untilMs', until_ms, 'heldSinceMs', since_ms,
+    'record', ${record})::text;`,
     },
     {
       name: 'arm',
-      takes: `${link}, p_attempt text, p_ttl_ms double precision, p_max_sends double precision`,
+      takes: `${link}, p_attempt text, p_ttl_ms double precision, p_held_since_ms double precision`,
       declares: `is_repeated boolean; until_ms double precision;`,
       body: `
   ${lockGrant(names)}
   now_ms := ${nowMs};${supersededUnlessLive}
-  IF NOT ${isHolder} THEN
+  IF NOT ${isHolder} OR g.lease_since_ms <> p_held_since_ms THEN
     answer := ${justStatus('not-holder')};
     RETURN;
   END IF;
   is_repeated := ${hasAttempt};
-  IF NOT is_repeated AND g.sends >= p_max_sends THEN
-    answer := ${justStatus('exhausted')};
-    RETURN;
-  END IF;
   until_ms := greatest(now_ms + p_ttl_ms, g.lease_until_ms);
   IF NOT is_repeated THEN
     g.attempts := g.attempts

@@ -67,9 +67,9 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
       return toAnswer(await steps.run('acquire', ...link, attempt, ttlMs, maxHoldMs))
     },
 
-    async arm({ provider, grantId, chain, generation, attempt, ttlMs, maxSends }) {
+    async arm({ provider, grantId, chain, generation, attempt, ttlMs, heldSinceMs }) {
       const link = [provider, grantId, chain, generation] as const
-      return toAnswer(await steps.run('arm', ...link, attempt, ttlMs, maxSends))
+      return toAnswer(await steps.run('arm', ...link, attempt, ttlMs, heldSinceMs))
     },
 
     async release({ provider, grantId, chain, generation, attempt, outcome }) {

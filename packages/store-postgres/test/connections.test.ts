@@ -18,7 +18,7 @@ describe.skipIf(!serverIsThere)('connections', () => {
       () => store.save({ ...link, ...pair }),
       () => store.acquire({ ...link, attempt, ttlMs: 60_000, maxHoldMs: 60_000 }),
       () => store.takeBudget({ ...window, slot: 's', priority: 'caller', member: 'm' }),
-      () => store.arm({ ...link, attempt, ttlMs: 60_000, maxSends: 3 }),
+      () => store.arm({ ...link, attempt, ttlMs: 60_000, heldSinceMs: 0 }),
       () => store.commit({ ...link, attempt, next: pair }),
     ]
     for (const step of rotation) {

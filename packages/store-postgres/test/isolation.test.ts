@@ -54,8 +54,9 @@ describe.skipIf(!serverIsThere).each(levels)('an application whose default isola
     const lazyStore = postgresStore({ pool: lazy, listen: false })
     const next = { ...link, grantId: 'seen' }
     await lazyStore.save({ ...next, ...pair })
-    await lazyStore.acquire({ ...next, attempt: 'a', ttlMs: long, maxHoldMs: long })
-    await lazyStore.arm({ ...next, attempt: 'a', ttlMs: long, maxSends: 1 })
+    const lease = await lazyStore.acquire({ ...next, attempt: 'a', ttlMs: long, maxHoldMs: long })
+    const heldSinceMs = lease.status === 'acquired' ? lease.heldSinceMs : 0
+    await lazyStore.arm({ ...next, attempt: 'a', ttlMs: long, heldSinceMs })
     await lazyStore.commit({ ...next, attempt: 'a', next: pair })
     const { rows } = await pool.query(
       'SELECT DISTINCT isolation, flushing, count(*)::int FROM seen GROUP BY 1, 2',

@@ -15,10 +15,11 @@ async function useAll(pool: pg.Pool, place: PostgresSchemaOptions = {}): Promise
   const window = { bucket: 'b', limit: 5, windowMs: 1_000, slotMs: 100, reserve: 0, waiting: 0 }
   await store.save({ ...link, ...pair })
   const lease = await store.acquire({ ...link, attempt: 'a', ttlMs: 60_000, maxHoldMs: 60_000 })
-  expect(lease.status).toBe('acquired')
+  if (lease.status !== 'acquired') throw new Error(`the lease is not free: ${lease.status}`)
+  const { heldSinceMs } = lease
   const slot = await store.takeBudget({ ...window, slot: 's', priority: 'caller', member: 'm' })
   expect(slot.status).toBe('granted')
-  expect((await store.arm({ ...link, attempt: 'a', ttlMs: 60_000, maxSends: 3 })).status).toBe('armed')
+  expect((await store.arm({ ...link, attempt: 'a', ttlMs: 60_000, heldSinceMs })).status).toBe('armed')
   await store.release({ ...link, attempt: 'a', outcome: 'lost' })
   expect((await store.commit({ ...link, attempt: 'a', next: pair })).status).toBe('committed')
   const second = { ...link, generation: 2 }

@@ -84,8 +84,11 @@ describe.skipIf(!serverIsThere || binary === undefined)('through PgBouncer, pool
     )
     const answers = await Promise.all(asked)
     expect(answers.filter(({ status }) => status === 'acquired')).toHaveLength(1)
-    const attempt = `a-${answers.findIndex(({ status }) => status === 'acquired')}`
-    expect((await store.arm({ ...link, attempt, ttlMs: 60_000, maxSends: 1 })).status).toBe('armed')
+    const held = answers.find((answer) => answer.status === 'acquired')
+    if (held === undefined) throw new Error('nobody got the lease')
+    const attempt = `a-${answers.indexOf(held)}`
+    const { heldSinceMs } = held
+    expect((await store.arm({ ...link, attempt, ttlMs: 60_000, heldSinceMs })).status).toBe('armed')
     const window = { bucket: 'b', limit: 5, windowMs: 60_000, slotMs: 100, reserve: 0, waiting: 0 }
     const slots = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>

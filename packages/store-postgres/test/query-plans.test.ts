@@ -34,10 +34,14 @@ describe.skipIf(!serverIsThere)(`with ${rows} grants`, () => {
   const link = { provider: 'p', grantId: 'g-777', chain: 'c', generation: 1 } as const
   const pair = { secret: 's', expiresAtMs: null, renewAtMs: 5 }
   const lease = { attempt: 'a', ttlMs: 60_000, maxHoldMs: 60_000 }
+  let heldSinceMs = 0
   const steps: Record<string, (round: number) => Promise<unknown>> = {
     load: () => store.load(link),
-    acquire: () => store.acquire({ ...link, ...lease }),
-    arm: () => store.arm({ ...link, ...lease, maxSends: 3 }),
+    async acquire() {
+      const answer = await store.acquire({ ...link, ...lease })
+      if (answer.status === 'acquired') heldSinceMs = answer.heldSinceMs
+    },
+    arm: () => store.arm({ ...link, ...lease, heldSinceMs }),
     release: () => store.release({ ...link, attempt: 'a', outcome: 'lost' }),
     commit: (round) =>
       store.commit({ ...link, grantId: 'g-888', generation: round, attempt: 'a', next: pair }),

@@ -17,7 +17,11 @@ function chance(seed: number): () => number {
 type Call = [keyof TokenStore, Record<string, unknown>]
 
 /** Requests close enough to each other to meet in every branch of every step. */
-function randomCalls(random: () => number, recordOf: (key: GrantKey) => GrantRecord | undefined): () => Call {
+function randomCalls(
+  random: () => number,
+  recordOf: (key: GrantKey) => GrantRecord | undefined,
+  holds: readonly number[],
+): () => Call {
   const pick = <T>(...values: readonly T[]): T => values[Math.floor(random() * values.length)] as T
   const times = () => pick(null, 0, 1_000, 2_000.5, 4e12)
   const pair = () => ({ secret: pick('a', 'b', 'nul \0 "'), expiresAtMs: times(), renewAtMs: times() })
@@ -34,6 +38,7 @@ function randomCalls(random: () => number, recordOf: (key: GrantKey) => GrantRec
     return { attempt: latest }
   }
   const ttl = () => ({ ttlMs: pick(0, 5, 60_000, 60_000), maxHoldMs: pick(1, 60_000, 60_000) })
+  const hold = () => ({ heldSinceMs: holds.at(random() < 0.8 ? -1 : -2) ?? 0 })
   const budget = () => ({
     bucket: pick('b', 'c'),
     slot: pick('s1', 's2', 's3', 's4', 's5', 's6'),
@@ -59,8 +64,8 @@ function randomCalls(random: () => number, recordOf: (key: GrantKey) => GrantRec
     ],
     () => ['acquire', { ...link(), ...attempt(), ...ttl() }],
     () => ['acquire', { ...link(), ...attempt(), ...ttl() }],
-    () => ['arm', { ...link(), ...attempt(), ttlMs: pick(0, 2, 60_000), maxSends: pick(0, 1, 3) }],
-    () => ['arm', { ...link(), ...attempt(), ttlMs: pick(0, 2, 60_000), maxSends: pick(0, 1, 3) }],
+    () => ['arm', { ...link(), ...attempt(), ttlMs: pick(0, 2, 60_000), ...hold() }],
+    () => ['arm', { ...link(), ...attempt(), ttlMs: pick(0, 2, 60_000), ...hold() }],
     () => ['release', { ...link(), ...attempt(), outcome: pick('not-sent', 'lost', 'lost', 'refused') }],
     () => ['release', { ...link(), ...attempt(), outcome: pick('not-sent', 'lost', 'lost', 'refused') }],
     () => (random() < 0.4 ? ['commit', { ...link(), ...attempt(), next: pair() }] : ['load', key()]),
@@ -88,10 +93,11 @@ describe.skipIf(!serverIsThere)('every step', () => {
     let nowMs = 0
     const model = memoryStore({ now: () => nowMs })
     const stored = new Map<string, GrantRecord | undefined>()
-    const next = randomCalls(chance(seed), ({ provider, grantId }) => stored.get(provider + grantId))
+    const holds: number[] = []
+    const next = randomCalls(chance(seed), ({ provider, grantId }) => stored.get(provider + grantId), holds)
     const all = [
       ...['acquired', 'busy', 'superseded', 'missing'].map((status) => `acquire ${status}`),
-      ...['armed', 'not-holder', 'exhausted', 'superseded', 'missing'].map((status) => `arm ${status}`),
+      ...['armed', 'not-holder', 'superseded', 'missing'].map((status) => `arm ${status}`),
       ...['saved', 'superseded', 'missing'].map((status) => `save ${status}`),
       ...['committed', 'superseded', 'missing'].map((status) => `commit ${status}`),
       ...['failed', 'not-holder', 'superseded', 'missing'].map((status) => `fail ${status}`),
@@ -100,7 +106,8 @@ describe.skipIf(!serverIsThere)('every step', () => {
     ]
     for (let i = 0; i < 2_000 || (statuses.size < all.length && i < 20_000); i++) {
       const [method, request] = next()
-      type Step = (request: object) => Promise<{ nowMs?: number; status?: string } | undefined>
+      type Answer = { nowMs?: number; status?: string; heldSinceMs?: number }
+      type Step = (request: object) => Promise<Answer | undefined>
       const answer = await (store[method] as unknown as Step)(request)
       // The model decides at the instant at which the server did.
       nowMs = answer?.nowMs ?? nowMs
@@ -111,6 +118,7 @@ describe.skipIf(!serverIsThere)('every step', () => {
           stored.set(provider + grantId, (await model.load({ provider, grantId })).record)
         }
       }
+      if (answer?.heldSinceMs !== undefined) holds.push(answer.heldSinceMs)
       if (answer?.status !== undefined) statuses.add(`${method} ${answer.status}`)
     }
     expect([...statuses].sort()).toEqual(all.sort())

@@ -93,18 +93,19 @@ export function redisStore(commands: RedisCommands, { prefix, commandTimeoutMs }
       const answer = (): AcquireAnswer => {
         const untilMs = readNumber(reply.rest[0])
         if (reply.status === 'busy') return { status: 'busy', untilMs }
-        return { status: 'acquired', untilMs, record: readRecord(request, reply.rest[1]) }
+        const heldSinceMs = readNumber(reply.rest[1])
+        return { status: 'acquired', untilMs, heldSinceMs, record: readRecord(request, reply.rest[2]) }
       }
       return { ...(superseded(request, reply) ?? answer()), nowMs: reply.nowMs }
     },
 
     async arm(request) {
-      const { attempt, ttlMs, maxSends } = request
-      const args = [...linkArgs(request), attemptText(attempt), numberText(ttlMs), numberText(maxSends)]
+      const { attempt, ttlMs, heldSinceMs } = request
+      const args = [...linkArgs(request), attemptText(attempt), numberText(ttlMs), numberText(heldSinceMs)]
       const reply = await run(armScript, [keys.grant(request)], args)
       const { status, nowMs, rest } = reply
       if (status === 'armed') return { status, untilMs: readNumber(rest[0]), nowMs }
-      if (status === 'not-holder' || status === 'exhausted') return { status, nowMs }
+      if (status === 'not-holder') return { status, nowMs }
       return { ...expected(superseded(request, reply)), nowMs }
     },
 

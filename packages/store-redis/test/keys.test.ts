@@ -21,8 +21,9 @@ async function useAll(store: RedisStore): Promise<void> {
   await store.save({ ...link, ...pair })
   await store.claimDue({ provider: 'p', beforeMs: 2, limit: 5, holdMs: -1 })
   await store.claimDue({ provider: 'p', beforeMs: 2, limit: 5, holdMs: 1 })
-  await store.acquire({ ...link, attempt: 'x', ttlMs: long, maxHoldMs: long })
-  await store.arm({ ...link, attempt: 'x', ttlMs: long, maxSends: 3 })
+  const lease = await store.acquire({ ...link, attempt: 'x', ttlMs: long, maxHoldMs: long })
+  const heldSinceMs = lease.status === 'acquired' ? lease.heldSinceMs : 0
+  await store.arm({ ...link, attempt: 'x', ttlMs: long, heldSinceMs })
   for (const id of ['s', 't']) await store.takeBudget({ ...slot, slot: id, priority: 'caller' })
   await store.penalize({ bucket: 'b', untilMs: Date.now() + long })
   await store.replaceSecret({ ...link, from: 'secret', to: 'sealed' })

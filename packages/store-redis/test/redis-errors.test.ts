@@ -240,8 +240,9 @@ describeWithRedis('a server that cannot do a step', () => {
     const heard: string[] = []
     const stop = await app.store.watch({ changed: ({ grantId }) => void heard.push(grantId), gap() {} })
     await app.store.save({ ...link, ...pair, renewAtMs: 1 })
-    await app.store.acquire({ ...link, attempt: 'x', ttlMs: 1_000, maxHoldMs: 1_000 })
-    await app.store.arm({ ...link, attempt: 'x', ttlMs: 1_000, maxSends: 1 })
+    const lease = await app.store.acquire({ ...link, attempt: 'x', ttlMs: 1_000, maxHoldMs: 1_000 })
+    const heldSinceMs = lease.status === 'acquired' ? lease.heldSinceMs : 0
+    expect((await app.store.arm({ ...link, attempt: 'x', ttlMs: 1_000, heldSinceMs })).status).toBe('armed')
     await app.store.release({ ...link, attempt: 'x', outcome: 'lost' })
     await app.store.claimDue({ provider: 'p', beforeMs: 2, limit: 1, holdMs: 1 })
     await new Promise((resolve) => setTimeout(resolve, 5))

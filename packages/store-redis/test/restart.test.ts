@@ -53,8 +53,9 @@ for (const [name, connect] of Object.entries(clients)) {
     it('rejects with STORE_UNAVAILABLE while it is away, in time, and works again after', async () => {
       const { server, store } = await start(connect, 'always', 200)
       await store.save({ ...link, ...pair('secret-1') })
-      await store.acquire({ ...link, attempt: 'x', ttlMs: long, maxHoldMs: long })
-      await store.arm({ ...link, attempt: 'x', ttlMs: long, maxSends: 3 })
+      const lease = await store.acquire({ ...link, attempt: 'x', ttlMs: long, maxHoldMs: long })
+      const heldSinceMs = lease.status === 'acquired' ? lease.heldSinceMs : 0
+      await store.arm({ ...link, attempt: 'x', ttlMs: long, heldSinceMs })
       await server.stop()
       const beganMs = performance.now()
       const away = [

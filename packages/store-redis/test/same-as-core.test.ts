@@ -24,6 +24,7 @@ interface Step {
 function randomStep(
   pick: ReturnType<typeof seeded>,
   known: ReadonlyMap<string, GrantRecord>,
+  holds: readonly number[],
   i: number,
 ): Step {
   const key = { provider: pick('p', 'p', 'p:q'), grantId: pick('a', 'ä;{x} y') }
@@ -42,6 +43,7 @@ function randomStep(
   const pair = { secret: `s ${i}`, expiresAtMs: pick(null, i), renewAtMs: pick(null, i, i / 3, 1e15 + i) }
   const attempt = pick('x', 'y', 'y z;%', 'w')
   const step = { ...link, attempt }
+  const heldSinceMs = pick(holds.at(-1), holds.at(-1), holds.at(-2)) ?? 0
   const times = { ttlMs: pick(0, 3, 60_000, 0.5), maxHoldMs: pick(2, 60_000) }
   const waiting = { member: pick('m', 'n'), waiting: pick(0, 0, 0, 2), reserve: pick(0, 1, 5) }
   const window = { limit: pick(1, 2, 4), windowMs: pick(4, 15, 60_000), slotMs: pick(1, 3) }
@@ -59,10 +61,10 @@ function randomStep(
     },
     { method: 'acquire', request: { ...step, ...times } },
     { method: 'acquire', request: { ...step, ...times, ttlMs: 60_000 } },
-    { method: 'arm', request: { ...step, ttlMs: pick(1, 60_000), maxSends: pick(1, 2, 3) } },
-    { method: 'arm', request: { ...step, ttlMs: 60_000, maxSends: 3 } },
+    { method: 'arm', request: { ...step, ttlMs: pick(1, 60_000), heldSinceMs } },
+    { method: 'arm', request: { ...step, ttlMs: 60_000, heldSinceMs } },
     { method: 'acquire', request: { ...step, ttlMs: 60_000, maxHoldMs: 60_000 } },
-    { method: 'arm', request: { ...step, ttlMs: 2, maxSends: pick(1, 2) } },
+    { method: 'arm', request: { ...step, ttlMs: 2, heldSinceMs } },
     { method: 'release', request: { ...step, outcome: pick('not-sent', 'lost', 'refused') } },
     { method: 'commit', request: { ...step, next: pair } },
     { method: 'fail', request: { ...step, reason: pick('invalid_grant', '') } },
@@ -102,6 +104,9 @@ function randomStep(
   )
 }
 
+/** Stands for what the acquire before it was answered. */
+const LATEST_HOLD = -1
+
 /** A few steps of one attempt after the other: what single steps rarely come to. */
 function rotationSteps(pick: ReturnType<typeof seeded>, known: ReadonlyMap<string, GrantRecord>): Step[] {
   const link = pick(...known.values(), undefined)
@@ -114,7 +119,7 @@ function rotationSteps(pick: ReturnType<typeof seeded>, known: ReadonlyMap<strin
   const commit = { ...request, next: { secret: 'next', expiresAtMs: null, renewAtMs: 1 } }
   const first: Step[] = [
     { method: 'acquire', request: { ...request, ...long } },
-    { method: 'arm', request: { ...request, ttlMs: 60_000, maxSends: pick(1, 2, 3) } },
+    { method: 'arm', request: { ...request, ttlMs: 60_000, heldSinceMs: LATEST_HOLD } },
     { method: 'release', request: { ...request, outcome: pick('not-sent', 'lost', 'lost', 'refused') } },
     { method: 'acquire', request: other },
   ]
@@ -151,15 +156,20 @@ describeWithRedis('the Lua steps', () => {
     const { storeWith } = open[seed % 2]!
     const store = storeWith({ prefix: `run-${seed}` })
     const known = new Map<string, GrantRecord>()
+    const holds: number[] = []
     for (let i = 0; i < 600; i++) {
-      const steps = i % 5 === 0 ? rotationSteps(pick, known) : [randomStep(pick, known, i)]
-      for (const step of steps) {
+      const steps = i % 5 === 0 ? rotationSteps(pick, known) : [randomStep(pick, known, holds, i)]
+      for (const { method, request: drawn } of steps) {
+        const latest = 'heldSinceMs' in drawn && drawn.heldSinceMs === LATEST_HOLD
+        const step = { method, request: latest ? { ...drawn, heldSinceMs: holds.at(-1) ?? 0 } : drawn }
         // Each answer says by which clock it was decided: the model decides by the same.
         const answer = await callOf(store, step)(step.request)
         nowMs = answer?.nowMs ?? Date.now()
         const expected = await callOf(model, step)(step.request)
         expect(answer, `step ${i}: ${JSON.stringify(step)}`).toEqual(expected)
         answered.add(`${step.method} ${(answer as { status?: string } | undefined)?.status ?? ''}`)
+        const hold = (answer as { readonly heldSinceMs?: number } | undefined)?.heldSinceMs
+        if (hold !== undefined) holds.push(hold)
         const record = (answer as { readonly record?: GrantRecord } | undefined)?.record
         if (record) known.set(JSON.stringify({ provider: record.provider, grantId: record.grantId }), record)
       }
@@ -170,7 +180,7 @@ describeWithRedis('the Lua steps', () => {
     const statuses = {
       save: ['saved', 'superseded', 'missing'],
       acquire: ['acquired', 'busy', 'superseded', 'missing'],
-      arm: ['armed', 'not-holder', 'exhausted', 'superseded', 'missing'],
+      arm: ['armed', 'not-holder', 'superseded', 'missing'],
       commit: ['committed', 'superseded', 'missing'],
       fail: ['failed', 'not-holder', 'superseded', 'missing'],
       replaceSecret: ['replaced', 'changed', 'missing'],

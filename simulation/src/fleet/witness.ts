@@ -44,7 +44,12 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
       (before.chain === record.chain
         ? record.generation < before.generation
         : (ledger.chains.get(record.chain) ?? 0) < (ledger.chains.get(before.chain) ?? 0))
-    if (isOlder) return
+    if (isOlder) {
+      // A store that forgot a whole authorization shows the one before it: to its processes that is the user's doing.
+      const wentAlong = before.chain !== record.chain && !verdicts.bench.remembers(record.grantId)
+      if (wentAlong) owner.handed.delete(record.grantId)
+      return
+    }
     // On to another authorization: how far the old one was counts no more, should the store bring it back.
     if (owner.handed.get(record.grantId)?.chain !== record.chain) owner.handed.delete(record.grantId)
     const access = /"access_token":"([^"]+)"/.exec(record.secret)?.[1]

@@ -172,10 +172,10 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "const asked = { answer: { status: 'armed', untilMs: hold.lease.untilMs + armRequest.ttlMs, nowMs: hold.lease.nowMs } as Awaited<ReturnType<typeof ctx.store.arm>>, askedAt: hold.lease.askedAt, order: 0 } as Awaited<ReturnType<typeof tryStore<Awaited<ReturnType<typeof ctx.store.arm>>>>>\n    if (asked instanceof",
   },
   {
-    name: 'the arm does not say how often the token was sent',
-    file: 'rotation/send-armed.ts',
-    from: 'const maxSends = isUser ? known.record.sends + 1 : Number.MAX_SAFE_INTEGER',
-    to: 'const maxSends = Number.MAX_SAFE_INTEGER',
+    name: 'the arm does not ask which hold it is about',
+    file: 'store/grant-steps.ts',
+    from: ' || current.heldSinceMs !== request.heldSinceMs',
+    to: '',
   },
   {
     name: 'no settle',

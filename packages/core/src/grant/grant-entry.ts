@@ -117,12 +117,14 @@ type Questions = ManagerContext['questions']
  *
  * Answers can cross: one to a question that was asked before the known link arrived may be older than it. Then
  * the store's clock decides, and where it cannot, we look again. A lower generation of the known chain, from a
- * question that cannot have crossed, means that the store lost a write; it is never taken over.
+ * question that cannot have crossed, means that the store lost a write; it is never taken over. After a removal an
+ * answer that may have crossed with it is of no use: it may show what was removed.
  */
 export function adopt(questions: Questions, entry: GrantEntry, record: GrantRecord, from: Origin): Adoption {
   const known = entry.known?.record
   const same = known !== undefined && isSameLink(known, record)
   const mayHaveCrossed = from.order <= entry.knownAfter
+  if (known === undefined && mayHaveCrossed) return 'outdated'
   if (same && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'same'
   if (known !== undefined && !same) {
     if (known.chain === record.chain) {
@@ -160,8 +162,9 @@ function isWorthHolding({ attempts, expiresAtMs }: GrantRecord, nowMs: number): 
 }
 
 /** The grant was removed: nothing of it is handed out any more. */
-export function forgetLink(entry: GrantEntry): void {
+export function forgetLink(questions: Questions, entry: GrantEntry): void {
   entry.known = undefined
+  entry.knownAfter = questions.asked
   prepare(entry)
 }
 

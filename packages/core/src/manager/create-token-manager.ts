@@ -150,7 +150,7 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
       const record = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
-        forgetLink(entry)
+        forgetLink(ctx.questions, entry)
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }

@@ -58,12 +58,14 @@ async function load(
   }
   if (record === undefined) {
     if (order > entry.knownAfter && !entry.uncommitted) {
-      forgetLink(entry)
+      forgetLink(ctx.questions, entry)
       ctx.grants.forget(entry)
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)
   }
   const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
+  // The grant was removed while this answer was under way.
+  if (adoption === 'outdated' && !entry.known) return load(ctx, entry, clientCredentials)
   if (adoption === 'rolled-back' && !entry.uncommitted) {
     // What we have is newer and stays; a rotation finds the same, and brings it back into the store.
     entry.stale = false

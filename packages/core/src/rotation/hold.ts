@@ -15,6 +15,8 @@ export interface Hold {
   readonly leave: () => void
   /** The lease as it was last given. */
   lease: Validity
+  /** Store clock: when this lease began, of which `lease` may be an extension. */
+  heldSinceMs: number
 }
 
 /**

@@ -58,7 +58,7 @@ export async function rotateOnce(
   const { answer, askedAt } = asked
   switch (answer.status) {
     case 'missing':
-      return gone(entry)
+      return gone(ctx, entry)
     case 'superseded':
       return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'busy': {
@@ -68,7 +68,8 @@ export async function rotateOnce(
     case 'acquired': {
       const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
       adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
-      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, leave })
+      const { heldSinceMs } = answer
+      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, heldSinceMs, leave })
     }
   }
 }
@@ -83,7 +84,7 @@ async function rotateHeld(
   const settled = await settle(ctx, entry, rotation, hold)
   if (settled.kind !== 'settled') return settled.step
   const { known } = entry
-  if (!known) return gone(entry)
+  if (!known) return gone(ctx, entry)
   // A look at the store found another link meanwhile: this lease is not for its token.
   if (!isSameLink(known.record, hold.link)) {
     await release(ctx, entry, hold, 'not-sent')
@@ -164,13 +165,12 @@ async function stopped(
   stop: Stopped,
 ): Promise<RotationStep> {
   if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.from)
-  if (stop.why === 'missing') return gone(entry)
+  if (stop.why === 'missing') return gone(ctx, entry)
   await release(ctx, entry, hold, 'not-sent')
   switch (stop.why) {
     case 'store':
       return storeAway(ctx, entry, stop.error)
     case 'not-holder':
-    case 'overtaken':
       return { kind: 'busy', forMs: backoffMs('store', 1, ctx.chance) }
     case 'late': {
       const afterMs = backoffMs('notSent', entry.failures + 1, ctx.chance)

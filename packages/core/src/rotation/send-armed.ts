@@ -16,8 +16,8 @@ export type Stopped = { readonly kind: 'stopped' } & (
   | { readonly why: 'superseded'; readonly record: GrantRecord; readonly from: Origin }
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
-  /** `late`: lease or slot ran out before the bytes could leave. `overtaken`: others have sent since we looked. */
-  | { readonly why: 'missing' | 'not-holder' | 'overtaken' | 'late' | 'closing' }
+  /** `late`: lease or slot ran out before the bytes could leave. */
+  | { readonly why: 'missing' | 'not-holder' | 'late' | 'closing' }
 )
 
 /** A reply, and when (store clock) its request had not left yet. */
@@ -49,9 +49,6 @@ export async function sendArmed(
   let slot = await takeSlot(ctx, entry, rotation, hold)
   if (slot.kind !== 'granted') return slot
 
-  // A late question of ours may have got us the lease once more after another had sent: that one was not judged, nor
-  // waited for (C12). A client-credentials request spends nothing: it may be repeated at will.
-  const maxSends = isUser ? known.record.sends + 1 : Number.MAX_SAFE_INTEGER
   let stop: Stopped | undefined
 
   async function release(ended: () => boolean): Promise<boolean> {
@@ -65,7 +62,9 @@ export async function sendArmed(
   async function arm(ended: () => boolean): Promise<Stopped | undefined> {
     if (ctx.lifecycle.closing) return { kind: 'stopped', why: 'closing' }
     if (remainingMs(clock, hold.lease) <= 0) return { kind: 'stopped', why: 'late' }
-    const armRequest = { ...link, attempt, ttlMs: timings.armedLeaseMs, maxSends }
+    // A late question of ours may have got us the lease once more after others had their turn: what they sent was
+    // neither judged nor waited for (C12, C13). So arm names the hold in which we looked.
+    const armRequest = { ...link, attempt, ttlMs: timings.armedLeaseMs, heldSinceMs: hold.heldSinceMs }
     const asked = await tryStore(ctx, (store) => store.arm(armRequest))
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
     const { answer, askedAt, order } = asked
@@ -77,7 +76,6 @@ export async function sendArmed(
         from: { nowMs: answer.nowMs, order },
       }
     }
-    if (answer.status === 'exhausted') return { kind: 'stopped', why: 'overtaken' }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.lease = lease

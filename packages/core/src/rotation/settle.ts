@@ -56,12 +56,13 @@ export async function settle(
     }
     const { answer } = asked
     if (answer.status === 'busy') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
-    if (answer.status === 'missing') return { kind: 'stopped', step: gone(entry) }
+    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry) }
     if (answer.status === 'superseded') {
       const from = { nowMs: answer.nowMs, order: asked.order }
       return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }
     }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
+    hold.heldSinceMs = answer.heldSinceMs
     adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     const now = foreignAttempts(entry, attempt)
     // While this process stood still another may have had its turn: its attempt gets the whole time as well.

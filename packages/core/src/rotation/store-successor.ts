@@ -105,7 +105,7 @@ async function conclude(
   entry.uncommitted = false
   if (answer.status === 'missing') {
     // Removed meanwhile: recreating it would undo what the application did.
-    forgetLink(entry)
+    forgetLink(ctx.questions, entry)
     ctx.emit({ type: 'grant.successor_dropped', ...link })
     rotation.progress.serveWaiters()
     await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))

@@ -18,8 +18,8 @@ export async function takeOver(
 }
 
 /** The grant was removed. */
-export function gone(entry: GrantEntry): RotationStep {
-  forgetLink(entry)
+export function gone({ questions }: ManagerContext, entry: GrantEntry): RotationStep {
+  forgetLink(questions, entry)
   // Callers look again, find nothing, and say so.
   return { kind: 'moved' }
 }

@@ -95,7 +95,10 @@ export function acquireStep(
   // An armed lease may run longer than this extension would give; it is never cut short.
   const untilMs = Math.max(wanted, current?.untilMs ?? 0)
   const lease = { attempt: request.attempt, untilMs, heldSinceMs }
-  return { answer: { status: 'acquired', untilMs, record: grant.record }, next: { ...grant, lease } }
+  return {
+    answer: { status: 'acquired', untilMs, heldSinceMs, record: grant.record },
+    next: { ...grant, lease },
+  }
 }
 
 /** @see {@link TokenStore.arm} */
@@ -107,10 +110,11 @@ export function armStep(
   const superseded = supersededUnlessLive(grant, request)
   if (superseded || grant === undefined) return { answer: superseded ?? { status: 'missing' } }
   const current = running(grant, nowMs)
-  if (current?.attempt !== request.attempt) return { answer: { status: 'not-holder' } }
+  if (current?.attempt !== request.attempt || current.heldSinceMs !== request.heldSinceMs) {
+    return { answer: { status: 'not-holder' } }
+  }
   const { record } = grant
   const repeated = record.attempts.some((attempt) => attempt.id === request.attempt)
-  if (!repeated && record.sends >= request.maxSends) return { answer: { status: 'exhausted' } }
   const untilMs = Math.max(nowMs + request.ttlMs, current.untilMs)
   const armed: GrantRecord = repeated
     ? record

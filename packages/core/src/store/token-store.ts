@@ -90,7 +90,13 @@ export interface AcquireRequest extends GrantLink {
 
 /** The lease with the record; or another attempt has it; or the store holds something else. */
 export type AcquireAnswer =
-  | { readonly status: 'acquired'; readonly untilMs: number; readonly record: GrantRecord }
+  | {
+      readonly status: 'acquired'
+      readonly untilMs: number
+      /** Since when the attempt has had the lease without a break: nobody else has armed since. */
+      readonly heldSinceMs: number
+      readonly record: GrantRecord
+    }
   | { readonly status: 'busy'; readonly untilMs: number }
   | Superseded
 
@@ -99,15 +105,17 @@ export interface ArmRequest extends GrantLink {
   readonly attempt: string
   /** How long the lease lasts from this step on: the reply is read within it. */
   readonly ttlMs: number
-  /** Answer `exhausted` when the token has been sent this often already. */
-  readonly maxSends: number
+  /**
+   * As the last answer to acquire said. An attempt whose lease ended, and that has got it once more by a question that
+   * arrived late, has not seen what happened in between.
+   */
+  readonly heldSinceMs: number
 }
 
-/** `armed` alone lets the bytes go. `exhausted`: the token was sent often enough. */
+/** `armed` alone lets the bytes go. `not-holder`: the hold that began at `heldSinceMs` has ended. */
 export type ArmAnswer =
   | { readonly status: 'armed'; readonly untilMs: number }
   | { readonly status: 'not-holder' }
-  | { readonly status: 'exhausted' }
   | Superseded
 
 /** Brings the successor of this link. */
@@ -213,7 +221,7 @@ export interface TokenStore {
 
   /**
    * Proves the lease and writes the attempt down in one step; only its positive answer may release the bytes.
-   * Repeating it with the same attempt extends the lease and counts no second send.
+   * Repeating it in the same hold extends the lease and counts no second send.
    */
   arm(request: ArmRequest): Promise<Timed<ArmAnswer>>
 

@@ -1,7 +1,7 @@
 import { grantLua } from './grant-lua.js'
 import { type RedisScript, redisScript } from './redis-script.js'
 
-/** `TokenStore.acquire`: `{acquired, now, until, record}`, `{busy, now, until}` or superseded. See `acquireStep`. */
+/** `TokenStore.acquire`: `{acquired, now, until, since, record}`, `{busy, now, until}` or superseded. See `acquireStep`. */
 export const acquireScript: RedisScript = redisScript(
   grantLua,
   `
@@ -15,6 +15,6 @@ if running then since = lease_since end
 -- An armed lease may run longer than this extension would give; it is never cut short.
 local until_ms = math.max(math.min(now + ttl, since + max_hold), running and lease_until or 0)
 redis.call('HSET', grant, 'lease', attempt, 'lease_until', text(until_ms), 'lease_since', text(since))
-return {'acquired', text(now), text(until_ms), record()}
+return {'acquired', text(now), text(until_ms), text(since), record()}
 `,
 )

@@ -1,19 +1,18 @@
 import { grantLua } from './grant-lua.js'
 import { type RedisScript, redisScript } from './redis-script.js'
 
-/** `TokenStore.arm`: `{armed, now, until}`, `{not-holder, now}`, `{exhausted, now}` or superseded. See `armStep`. */
+/** `TokenStore.arm`: `{armed, now, until}`, `{not-holder, now}` or superseded. See `armStep`. */
 export const armScript: RedisScript = redisScript(
   grantLua,
   `
-local attempt, ttl, max_sends = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local attempt, ttl, held_since = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 if not chain then return missing() end
 if not same_link(ARGV[2], ARGV[3]) or state ~= 'live' then return superseded() end
-if not running or lease ~= attempt then return unchanged({'not-holder', text(now)}) end
+if not running or lease ~= attempt or lease_since ~= held_since then return unchanged({'not-holder', text(now)}) end
 
 local fields = redis.call('HMGET', grant, 'attempts', 'sends')
 local attempts, sends = fields[1], tonumber(fields[2])
 local repeated = string.find(';' .. attempts, ';' .. attempt .. ' ', 1, true)
-if not repeated and sends >= max_sends then return unchanged({'exhausted', text(now)}) end
 
 local until_ms = math.max(now + ttl, lease_until)
 if repeated then

@@ -20,7 +20,7 @@ export const armChecks: ContractChecks = {
   'arm: repeated by its attempt is armed again and counts no second send': async (world) => {
     const link = await world.saved()
     await world.armed(link, 'attempt-1')
-    const again = await world.arm(link, 'attempt-1', long, 1)
+    const again = await world.arm(link, 'attempt-1')
     assert.equal(again.status, 'armed')
     const record = await world.stored(link)
     assert.deepEqual([record.sends, record.attempts.length], [1, 1])
@@ -56,16 +56,39 @@ export const armChecks: ContractChecks = {
     assert.equal((await world.arm(link, 'attempt-1')).status, 'not-holder')
   },
 
-  'arm: answers exhausted when the fleet has sent the token maxSends times': async (world) => {
+  'arm: answers not-holder in a later hold of its attempt than the one it names': async (world) => {
     const link = await world.saved()
-    for (const attempt of ['attempt-1', 'attempt-2']) {
-      await world.armed(link, attempt)
-      await world.store.release({ ...link, attempt, outcome: 'lost' })
-    }
-    await world.acquire(link, 'attempt-3')
-    assert.equal((await world.arm(link, 'attempt-3', long, 2)).status, 'exhausted')
-    assert.equal((await world.stored(link)).sends, 2)
-    assert.equal((await world.arm(link, 'attempt-3', long, 3)).status, 'armed')
+    const first = await world.acquire(link, 'attempt-1', { ttlMs: brief })
+    await world.pass(brief)
+    await world.armed(link, 'attempt-2', brief)
+    await world.pass(brief)
+    // The same question once more, late: whoever asked it has seen nothing of the other attempt.
+    const again = await world.acquire(link, 'attempt-1')
+    assert.ok(first.status === 'acquired' && again.status === 'acquired')
+    assert.ok(again.heldSinceMs > first.heldSinceMs)
+    assert.equal((await world.arm(link, 'attempt-1', long, first.heldSinceMs)).status, 'not-holder')
+    assert.equal((await world.stored(link)).sends, 1)
+    assert.equal((await world.arm(link, 'attempt-1', long, again.heldSinceMs)).status, 'armed')
+  },
+
+  'arm: answers not-holder in a later hold also when the attempt is written down': async (world) => {
+    const link = await world.saved()
+    const first = await world.acquire(link, 'attempt-1', { ttlMs: brief })
+    assert.equal((await world.arm(link, 'attempt-1', brief)).status, 'armed')
+    await world.pass(brief)
+    await world.acquire(link, 'attempt-1')
+    assert.ok(first.status === 'acquired')
+    assert.equal((await world.arm(link, 'attempt-1', long, first.heldSinceMs)).status, 'not-holder')
+  },
+
+  'arm: goes on in a hold that was extended': async (world) => {
+    const link = await world.saved()
+    const first = await world.acquire(link, 'attempt-1')
+    if (world.clockIsOurs) await world.pass(brief)
+    const extended = await world.acquire(link, 'attempt-1')
+    assert.ok(first.status === 'acquired' && extended.status === 'acquired')
+    assert.equal(extended.heldSinceMs, first.heldSinceMs)
+    assert.equal((await world.arm(link, 'attempt-1')).status, 'armed')
   },
 
   'arm: answers superseded by generation, by chain and for a dead grant, missing for none': async (world) => {

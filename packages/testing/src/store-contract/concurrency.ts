@@ -43,8 +43,9 @@ export const concurrencyChecks: ContractChecks = {
 
   'arm: repeated at once counts one send': async (world) => {
     const link = await world.saved()
-    await world.acquire(link, 'attempt-1')
-    const request = { ...link, attempt: 'attempt-1', ttlMs: long, maxSends: 3 }
+    const lease = await world.acquire(link, 'attempt-1')
+    assert.ok(lease.status === 'acquired')
+    const request = { ...link, attempt: 'attempt-1', ttlMs: long, heldSinceMs: lease.heldSinceMs }
     assert.deepEqual(await atOnce(world, (store) => store.arm(request)), { armed: writers })
     assert.equal((await world.stored(link)).sends, 1)
   },

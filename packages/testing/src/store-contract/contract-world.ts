@@ -42,7 +42,8 @@ export interface ContractWorld {
     attempt: string,
     times?: Partial<Pick<AcquireRequest, 'ttlMs' | 'maxHoldMs'>>,
   ): Promise<Timed<AcquireAnswer>>
-  arm(link: GrantLink, attempt: string, ttlMs?: number, maxSends?: number): Promise<Timed<ArmAnswer>>
+  /** Arms in the hold that {@link ContractWorld.acquire} was last answered for this attempt, or in the one given. */
+  arm(link: GrantLink, attempt: string, ttlMs?: number, heldSinceMs?: number): Promise<Timed<ArmAnswer>>
   /** Acquires and arms, and insists on both. */
   armed(link: GrantLink, attempt: string, ttlMs?: number): Promise<void>
   /** The stored record, which must be there. */
@@ -68,6 +69,7 @@ export async function aWhile(): Promise<void> {
 export function createContractWorld(opened: OpenedStore): ContractWorld {
   const { store } = opened
   let second: Promise<TokenStore> | undefined
+  const holds = new Map<string, number>()
   const clock = async (): Promise<number> => (await store.load({ provider: 'clock', grantId: 'none' })).nowMs
 
   const world: ContractWorld = {
@@ -92,9 +94,13 @@ export function createContractWorld(opened: OpenedStore): ContractWorld {
       await store.save({ ...pairOf('secret-1'), ...request, provider, grantId, chain, generation })
       return { provider, grantId, chain, generation }
     },
-    acquire: (link, attempt, times = {}) =>
-      store.acquire({ ttlMs: long, maxHoldMs: 10 * long, ...times, ...link, attempt }),
-    arm: (link, attempt, ttlMs = long, maxSends = 3) => store.arm({ ...link, attempt, ttlMs, maxSends }),
+    async acquire(link, attempt, times = {}) {
+      const answer = await store.acquire({ ttlMs: long, maxHoldMs: 10 * long, ...times, ...link, attempt })
+      if (answer.status === 'acquired') holds.set(attempt, answer.heldSinceMs)
+      return answer
+    },
+    arm: (link, attempt, ttlMs = long, heldSinceMs = holds.get(attempt) ?? 0) =>
+      store.arm({ ...link, attempt, ttlMs, heldSinceMs }),
     async armed(link, attempt, ttlMs = long) {
       assert.equal((await world.acquire(link, attempt, { ttlMs })).status, 'acquired')
       assert.equal((await world.arm(link, attempt, ttlMs)).status, 'armed')

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
-import type { GrantLink, TokenStore } from '@evergrant/core'
+import type { GrantLink } from '@evergrant/core'
 import type { ContractChecks } from './contract-case.js'
 import { type ContractWorld, long, pairOf, someKey } from './contract-world.js'
 
-type Step = (store: TokenStore, link: GrantLink) => Promise<{ readonly status: string } | undefined>
+type Step = (world: ContractWorld, link: GrantLink) => Promise<{ readonly status: string } | undefined>
 
 const attempt = 'attempt-1'
 const steps = {
-  acquire: (store, link) => store.acquire({ ...link, attempt, ttlMs: long, maxHoldMs: long }),
-  arm: (store, link) => store.arm({ ...link, attempt, ttlMs: long, maxSends: 3 }),
-  commit: (store, link) => store.commit({ ...link, attempt, next: pairOf('secret-rotated') }),
-  fail: (store, link) => store.fail({ ...link, attempt, reason: 'invalid_grant' }),
-  release: async (store, link) => {
+  acquire: (world, link) => world.acquire(link, attempt),
+  arm: (world, link) => world.arm(link, attempt),
+  commit: ({ store }, link) => store.commit({ ...link, attempt, next: pairOf('secret-rotated') }),
+  fail: ({ store }, link) => store.fail({ ...link, attempt, reason: 'invalid_grant' }),
+  release: async ({ store }, link) => {
     await store.release({ ...link, attempt, outcome: 'lost' })
     return undefined
   },
@@ -31,7 +31,7 @@ async function run(
 ): Promise<string[]> {
   const statuses: string[] = []
   for (const name of names) {
-    const answer = await steps[name](world.store, link)
+    const answer = await steps[name](world, link)
     if (answer) statuses.push(answer.status)
   }
   return statuses
