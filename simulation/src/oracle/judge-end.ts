@@ -1,5 +1,6 @@
 import type { World } from '../run/world.js'
 import type { ServerToken } from '../server/token-family.js'
+import { judgeForgottenAuthorizations } from './judge-escrow.js'
 import { short } from './judge-sends.js'
 import { refreshTokenIn } from './ledger.js'
 
@@ -8,6 +9,7 @@ const UNDER_WAY_MS = 20_000
 /** P3 and P8 when everything has come to rest: what can live lives in the store. */
 export function judgeEnd(world: World): void {
   const { store, verdicts, grants, hosts, time } = world
+  judgeForgottenAuthorizations(world)
   const { ledger, violated } = verdicts.bench
   for (const { provider, grantId } of grants) {
     const record = store.get({ provider: provider.plan.id, grantId })?.record

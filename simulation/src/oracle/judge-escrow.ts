@@ -1,3 +1,4 @@
+import type { SaveRequest } from '@evergrant/core'
 import type { FleetProcess } from '../fleet/fleet-process.js'
 import type { World } from '../run/world.js'
 import { refreshTokenIn } from './ledger.js'
@@ -24,4 +25,34 @@ export function whyNotInEscrow(
     `${process.name} sent a successor to the store before it was in escrow`,
     whereabouts.token.family.grantId,
   )
+}
+
+/** What `escrowed` writes down of an authorization. */
+interface HeldAuthorization {
+  readonly kind: 'save' | 'commit'
+  readonly request: SaveRequest
+}
+
+/**
+ * P3 when everything has come to rest, and every process has looked once more: of a grant whose store forgot writes, no
+ * disk holds the authorization that replaced the stored one. The user was told that it succeeded.
+ */
+export function judgeForgottenAuthorizations({ grants, localStores, store, verdicts }: World): void {
+  for (const { provider, grantId } of grants) {
+    const stored = store.get({ provider: provider.plan.id, grantId })?.record
+    if (!stored || verdicts.bench.remembers(grantId)) continue
+    for (const [machine, local] of localStores) {
+      for (const { record } of local.all()) {
+        const { kind, request } = JSON.parse(record.secret) as HeldAuthorization
+        const isOfGrant = request.provider === stored.provider && request.grantId === grantId
+        if (kind !== 'save' || !isOfGrant || request.expectedChain !== stored.chain) continue
+        if (request.chain === stored.chain) continue
+        verdicts.bench.violated(
+          'P3 kept',
+          `the authorization that replaced the stored one lies in escrow on ${machine}`,
+          grantId,
+        )
+      }
+    }
+  }
 }
