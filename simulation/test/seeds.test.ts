@@ -68,6 +68,10 @@ const found: readonly [number, string][] = [
     66415,
     'the lease was got once more by a late question, and as many sends were counted as the process had seen',
   ],
+  [
+    5301,
+    'a new authorization was not taken over when the old one had been looked at in the same millisecond',
+  ],
   [83243, 'a look at the store from before a removal was handed out after it'],
   [54893, 'callers who were served otherwise held up all keep-alive for two windows'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],
@@ -104,6 +108,7 @@ const misjudged: readonly [number, string][] = [
     'a successor that came to the disk of a machine after its process had looked there for the last time',
   ],
   [7659, 'a grant that was removed, as an answer to a rotation said, and that an escrow brought back'],
+  [9660, 'an authorization of which its caller was told late, stored after a removal'],
   [73717, 'a store that forgot a whole authorization, and a disk that did not take its second link'],
   [11526, 'an expiry written down late by a machine that slept, whose wall clock was set forward after that'],
 ]

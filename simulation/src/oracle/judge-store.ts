@@ -37,14 +37,14 @@ export function judgeStep(bench: Bench, process: SimProcess, write: StoreWrite):
 }
 
 function judgeSave(
-  { ledger, remembers }: Bench,
+  { ledger, remembers, time }: Bench,
   { chain, grantId }: SaveRequest,
   before: StoredGrant | undefined,
   broken: (what: string) => void,
 ): void {
   // One that arrives after a removal finds the empty place that it expects: without tombstones no store can tell.
-  if (!ledger.chains.has(chain)) ledger.chains.set(chain, ledger.chains.size)
-  else if (before && remembers(grantId)) broken('brought back a chain that was stored before')
+  if (!before || !ledger.chains.has(chain)) ledger.chains.set(chain, time.steps)
+  else if (remembers(grantId)) broken('brought back a chain that was stored before')
 }
 
 /** What is stored next was given by the server for what was stored before. */

@@ -16,6 +16,8 @@ export interface GrantEntry {
   /** Store clock of the answer that `known` came with, and how many questions had been asked by then. */
   knownAtMs: number
   knownAfter: number
+  /** The same, of the first answer that told of the known chain. */
+  chainKnownAfter: number
   /** Handed out without a second thought until `readyUntilMs`: the path without I/O. */
   ready: Promise<AccessToken> | undefined
   readyUntilMs: number
@@ -67,6 +69,7 @@ export function createGrantEntry(key: GrantKey, killsOldToken: boolean): GrantEn
     known: undefined,
     knownAtMs: 0,
     knownAfter: 0,
+    chainKnownAfter: 0,
     ready: undefined,
     readyUntilMs: 0,
     gathering: undefined,
@@ -130,10 +133,15 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
     if (known.chain === record.chain) {
       if (record.generation < known.generation) return mayHaveCrossed ? 'outdated' : 'rolled-back'
     } else if (mayHaveCrossed && from.nowMs <= entry.knownAtMs) {
-      if (from.nowMs === entry.knownAtMs) markStale(questions, entry)
-      return 'outdated'
+      const isTie = from.nowMs === entry.knownAtMs
+      // Chains do not come back: asked when the known one was known already, this one came after it.
+      if (!isTie || from.order <= entry.chainKnownAfter) {
+        if (isTie) markStale(questions, entry)
+        return 'outdated'
+      }
     }
   }
+  if (known?.chain !== record.chain) entry.chainKnownAfter = questions.asked
   entry.known = knowGrant(record)
   entry.knownAtMs = from.nowMs
   entry.knownAfter = questions.asked

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EvergrantError } from '../../src/errors.js'
-import { adopt, createGrantEntry, type GrantEntry } from '../../src/grant/grant-entry.js'
+import { adopt, createGrantEntry, forgetLink, type GrantEntry } from '../../src/grant/grant-entry.js'
 import type { GrantRecord, SendAttempt } from '../../src/store/token-store.js'
 
 const key = { provider: 'p', grantId: 'g' }
@@ -31,6 +31,39 @@ function heldBack(reason: string): GrantEntry {
   entry.quiet = { at, forMs: 3_600_000 }
   return entry
 }
+
+describe('another chain, said in the very millisecond in which the known one was confirmed', () => {
+  const next = { ...record([]), chain: 'd' }
+
+  // A user authorized again while others looked at the dead grant, and the store was away from then on (simulation, seed 5301).
+  it('is newer if it was asked for when the known one was known', () => {
+    const entry = createGrantEntry(key, false)
+    adopt({ asked: 1 }, entry, record([]), { nowMs: 1, order: 1 })
+    adopt({ asked: 3 }, entry, record([]), { nowMs: 5, order: 2 })
+    expect(adopt({ asked: 3 }, entry, next, { nowMs: 5, order: 3 })).toBe('adopted')
+    expect(entry.stale).toBe(false)
+  })
+
+  it('may be older if it was asked for before', () => {
+    const entry = createGrantEntry(key, false)
+    adopt({ asked: 2 }, entry, record([]), { nowMs: 5, order: 2 })
+    expect(adopt({ asked: 2 }, entry, next, { nowMs: 5, order: 1 })).toBe('outdated')
+    expect(entry.stale).toBe(true)
+  })
+})
+
+describe('after a removal', () => {
+  it('an answer that may have crossed with it is of no use, and a later one is', () => {
+    const entry = createGrantEntry(key, false)
+    const questions = { asked: 1 }
+    adopt(questions, entry, record([]), { nowMs: 1, order: 1 })
+    questions.asked = 3
+    forgetLink(questions, entry)
+    expect(adopt(questions, entry, record([]), { nowMs: 9, order: 3 })).toBe('outdated')
+    expect(entry.known).toBeUndefined()
+    expect(adopt(questions, entry, record([]), { nowMs: 9, order: 4 })).toBe('adopted')
+  })
+})
 
 describe('a token that is held back because it was sent', () => {
   // An idle grant lapsed for it (simulation, seed 1003802).
