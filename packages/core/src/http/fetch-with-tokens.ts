@@ -45,8 +45,9 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
     const url = new URL(input instanceof Request ? input.url : input)
-    const headers = new Headers(init?.headers ?? request?.headers)
-    if (!tokens.isApiUrl(url) || headers.has('authorization')) return send(input, init)
+    const given = init?.headers ?? request?.headers
+    const headers = given && new Headers(given)
+    if (!tokens.isApiUrl(url) || headers?.has('authorization')) return send(input, init)
 
     const method = init?.method ?? request?.method ?? 'GET'
     const signal = init?.signal ?? request?.signal
@@ -95,7 +96,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   async function sendWith(
     input: RequestInfo | URL,
     init: RequestInit | undefined,
-    headers: Headers,
+    headers: Headers | undefined,
     token: AccessToken,
   ): Promise<Response> {
     const authorized = withToken(init, headers, token)
@@ -119,12 +120,18 @@ function isReplayable(body: unknown): boolean {
   )
 }
 
+/** What a header may carry: field-vchar, space and tab (RFC 9110, section 5.5). */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
 /** The token sits only in these headers, a private copy, never in what the application passed in. */
-function withToken(init: RequestInit | undefined, headers: Headers, token: AccessToken): RequestInit {
-  try {
-    headers.set('authorization', `Bearer ${token.reveal()}`)
-  } catch {
-    // The runtime's error would quote the token.
+function withToken(
+  init: RequestInit | undefined,
+  headers: Headers | undefined,
+  token: AccessToken,
+): RequestInit {
+  const authorization = `Bearer ${token.reveal()}`
+  // The runtime's error would quote the token.
+  if (!HEADER_VALUE.test(authorization)) {
     const message = 'The access token has characters that no HTTP header can carry'
     throw new EvergrantError('INVALID_REPLY', message, {
       provider: token.provider,
@@ -132,5 +139,8 @@ function withToken(init: RequestInit | undefined, headers: Headers, token: Acces
       reason: 'unusable_access_token',
     })
   }
+  // A plain object where nothing else is sent: the runtime takes it in faster than a list that it has to sort.
+  if (!headers) return { ...init, headers: { authorization } }
+  headers.set('authorization', authorization)
   return { ...init, headers }
 }

@@ -21,22 +21,27 @@ export interface ApiCall {
   readonly headers: RawHeaders
   /** When its client leaves the call ends, also when the answer has begun. */
   readonly res: ServerResponse
+  /** Takes the answer, in the very event that it comes with: its body then flows on without being kept first. */
+  readonly give: (answer: IncomingMessage, token: AccessToken) => void
 }
 
 /**
- * Sends one request and resolves with the beginning of its answer, whatever the status. Follows no redirect, decodes
- * nothing. When the answer breaks off later, its stream fails.
+ * Sends one request and gives its answer, whatever the status. Follows no redirect, decodes nothing. When the answer
+ * breaks off later, its stream fails.
  *
  * @param write - Writes the body and ends the request.
+ * @returns once the answer has begun; a 401 instead of giving it, if `asks401`
  * @throws ApiUnreachable
  * @throws EvergrantError `INVALID_REPLY` when no header can carry the token
+ * @throws what `give` throws
  * @throws what the request was destroyed with: the client's disconnect, or an error of `write`
  */
 export function callApi(
   api: ApiCall,
   token: AccessToken,
   write: (call: ClientRequest) => void,
-): Promise<IncomingMessage> {
+  asks401: boolean,
+): Promise<IncomingMessage | undefined> {
   const { method, path, res } = api
   const { target, agent, requestTimeoutMs: timeout } = api.settings
   return new Promise((resolve, reject) => {
@@ -55,7 +60,14 @@ export function callApi(
     let isAnswered = false
     call.on('response', (answer) => {
       isAnswered = true
-      resolve(answer)
+      if (asks401 && answer.statusCode === 401) return resolve(answer)
+      try {
+        api.give(answer, token)
+        resolve(undefined)
+      } catch (error) {
+        answer.destroy()
+        reject(error)
+      }
     })
     call.on('close', () => {
       listenNoMore()

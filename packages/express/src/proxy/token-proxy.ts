@@ -96,28 +96,28 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
   const id = typeof grantId === 'string' ? grantId : await grantIdOf(settings, req)
   const first = await tokens.getAccessToken(id, wait)
   const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body))
-  const call = { settings, method: req.method, path, headers, res, mayRepeat: body.kind !== 'stream' }
-  const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
   const give = (answer: IncomingMessage, token: AccessToken): void =>
     passOn(answer, { token, path, target, mountPath: req.baseUrl }, res)
+  const call = { settings, method: req.method, path, headers, res, give, mayRepeat: body.kind !== 'stream' }
+  const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
 
-  const answer = await send(call, first, write)
-  if (answer.statusCode !== 401) return give(answer, first)
+  const refusal = await send(call, first, write, true)
+  if (!refusal) return
   let next: AccessToken | undefined
   try {
     next = await tokens.reportRejected(first, wait)
   } catch (error) {
-    answer.destroy()
+    refusal.destroy()
     throw error
   }
-  if (!next) return give(answer, first)
+  if (!next) return give(refusal, first)
   if (body.kind === 'stream') {
     // The rest of the body needs no sending any more.
-    answer.destroy()
+    refusal.destroy()
     return sendProblem(res, proxyProblems.tokenRejected)
   }
-  discard(answer)
-  return give(await send(call, next, write), next)
+  discard(refusal)
+  await send(call, next, write, false)
 }
 
 interface Sending extends Omit<ApiCall, 'token'> {
@@ -129,13 +129,14 @@ async function send(
   call: Sending,
   token: AccessToken,
   write: (request: ClientRequest) => void,
-): Promise<IncomingMessage> {
+  asks401: boolean,
+): Promise<IncomingMessage | undefined> {
   try {
-    return await callApi(call, token, write)
+    return await callApi(call, token, write, asks401)
   } catch (error) {
     // The API closed a kept connection just when we took it. What changes something may have been done.
     const isStale = error instanceof ApiUnreachable && error.why === 'stale'
-    if (isStale && call.mayRepeat && SAFE.has(call.method)) return callApi(call, token, write)
+    if (isStale && call.mayRepeat && SAFE.has(call.method)) return callApi(call, token, write, asks401)
     throw error
   }
 }
