@@ -7,6 +7,7 @@ import type { World } from '../run/world.js'
 import type { StoreStep, StoreWrite } from '../store/sim-store.js'
 import type { StoreFate } from '../store/store-client.js'
 import { forgotten } from './forgotten.js'
+import { leaving } from './leaving.js'
 import { newcomer } from './newcomer.js'
 import { overslept } from './overslept.js'
 import { overtaken } from './overtaken.js'
@@ -32,6 +33,8 @@ export function createAmbush(aim: Aim | undefined): Ambush | undefined {
       return forgotten()
     case 'two-chains':
       return twoChains()
+    case 'leaving':
+      return leaving()
     case 'crowd':
     case undefined:
       return undefined

@@ -9,17 +9,22 @@ import type { ProviderPlan, WorldPlan } from './plan-world.js'
  * the same token. `overslept`: a machine sleeps while another one sends, and its old question arrives once more.
  * `crowd`: very many grants that nobody asks for are due at once. `forgotten`: a store loses an authorization that is in
  * use already. `two-chains`: two processes of a machine have successors in hand, each of another authorization.
+ * `leaving`: a process that is told to end has a successor that the store does not take.
  */
-export type Aim = 'newcomer' | 'overtaken' | 'overslept' | 'crowd' | 'forgotten' | 'two-chains'
+export type Aim = 'newcomer' | 'overtaken' | 'overslept' | 'crowd' | 'forgotten' | 'two-chains' | 'leaving'
 
 /** So few that the worlds of chance remain what counts. */
 const SHARE = 0.06
 const ESCROW_SHARE = 0.03
+const LEAVING_SHARE = 0.01
 
 /** Some worlds have an aim. Drawn apart, so that all others stay what they were. */
 export function aimed(plan: WorldPlan): WorldPlan {
   const chance = seededChance(plan.seed ^ 0x452821e6)
-  if (!chance.happens(SHARE)) return chance.happens(ESCROW_SHARE) ? escrowing(plan, chance) : plan
+  if (!chance.happens(SHARE)) {
+    if (chance.happens(ESCROW_SHARE)) return escrowing(plan, chance)
+    return chance.happens(LEAVING_SHARE) ? renewing(plan, chance) : plan
+  }
   // A crowd takes its time.
   const aim = chance.happens(0.1) ? 'crowd' : chance.pick<Aim>(['newcomer', 'overtaken', 'overslept'])
   const [first] = plan.providers
@@ -73,6 +78,26 @@ function escrowing(plan: WorldPlan, chance: SeededChance): WorldPlan {
     smallCache: false,
     illness: 'anyone',
     faults: { ...faults, network: { ...network, replyLate: 0.5 } },
+  }
+}
+
+/** Grants that keep-alive renews, in processes that have little time to end. */
+function renewing(plan: WorldPlan, chance: SeededChance): WorldPlan {
+  const [first] = plan.providers
+  if (!first) return plan
+  const accessLifeMs = chance.pick([60_000, 180_000])
+  return {
+    ...plan,
+    aim: 'leaving',
+    providers: [{ ...first, accessLifeMs, grants: 1 + chance.index(3) }],
+    forgets: false,
+    keepAlive: true,
+    smallCache: false,
+    durationMs: accessLifeMs * 4,
+    bursts: 3,
+    illness: 'anyone',
+    faults: drawFaults(chance, { forgets: false, hasEscrow: plan.hasEscrow }),
+    closeTimeoutMs: 1_500,
   }
 }
 
