@@ -48,7 +48,7 @@ const steps = (names: Names): readonly Routine[] => {
       body: `
   ${lockGrant(names)}
   now_ms := ${nowMs};${supersededUnlessLive}
-  IF NOT ${isHolder} OR g.lease_since_ms <> p_held_since_ms THEN
+  IF NOT ${isHolder} OR g.lease_since_ms IS DISTINCT FROM p_held_since_ms THEN
     answer := ${justStatus('not-holder')};
     RETURN;
   END IF;

@@ -1,3 +1,4 @@
+import type { ManagerContext } from '../manager/context.js'
 import type { GrantKey } from '../store/token-store.js'
 import { createGrantEntry, type GrantEntry } from './grant-entry.js'
 
@@ -7,6 +8,7 @@ export interface GrantCache {
   get(grantId: string): GrantEntry | undefined
   /** The same without counting as a use. */
   peek(grantId: string): GrantEntry | undefined
+  /** To be called before a question whose answer it shall take: one that is made later cannot tell whether it is of use. */
   ensure(key: GrantKey): GrantEntry
   /** Not while it rotates: a second entry beside it would rotate beside it. */
   forget(entry: GrantEntry): void
@@ -15,7 +17,11 @@ export interface GrantCache {
   clear(): void
 }
 
-export function createGrantCache(maxEntries: number, killsOldToken: boolean): GrantCache {
+export function createGrantCache(
+  maxEntries: number,
+  killsOldToken: boolean,
+  questions: ManagerContext['questions'],
+): GrantCache {
   const entries = new Map<string, GrantEntry>()
 
   /** Second chance: who was used since the last round goes to the end; hot lookups write one boolean. */
@@ -43,7 +49,7 @@ export function createGrantCache(maxEntries: number, killsOldToken: boolean): Gr
       const existing = entries.get(key.grantId)
       if (existing) return existing
       if (entries.size >= maxEntries) makeRoom()
-      const entry = createGrantEntry(key, killsOldToken)
+      const entry = createGrantEntry(key, killsOldToken, questions.asked)
       entries.set(key.grantId, entry)
       return entry
     },

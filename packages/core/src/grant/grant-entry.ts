@@ -62,13 +62,14 @@ export interface GrantEntry {
   used: boolean
 }
 
-export function createGrantEntry(key: GrantKey, killsOldToken: boolean): GrantEntry {
+/** @param asked - how many questions have been asked: what they are answered may be of before a removal */
+export function createGrantEntry(key: GrantKey, killsOldToken: boolean, asked = 0): GrantEntry {
   return {
     key,
     killsOldToken,
     known: undefined,
     knownAtMs: 0,
-    knownAfter: 0,
+    knownAfter: asked,
     chainKnownAfter: 0,
     ready: undefined,
     readyUntilMs: 0,
@@ -169,8 +170,15 @@ function isWorthHolding({ attempts, expiresAtMs }: GrantRecord, nowMs: number): 
   return attempts.length > 0 && (expiresAtMs === null || expiresAtMs > nowMs)
 }
 
-/** The grant was removed: nothing of it is handed out any more. */
-export function forgetLink(questions: Questions, entry: GrantEntry): void {
+/**
+ * The grant was removed, as the answer to this question says: nothing of it is handed out any more. Where answers
+ * crossed, what is known may have come after the removal: then we look.
+ */
+export function forgetLink(questions: Questions, entry: GrantEntry, order: number): void {
+  if (entry.known && order <= entry.knownAfter) {
+    markStale(questions, entry)
+    return
+  }
   entry.known = undefined
   entry.knownAfter = questions.asked
   prepare(entry)

@@ -2,6 +2,7 @@ import type { AccessToken } from '../access-token.js'
 import { checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import type { TokenManager, WaitOptions } from '../manager/token-manager.js'
+import { BearerHeaders } from './bearer-headers.js'
 import { scrubError } from './scrub-error.js'
 
 /** What {@link fetchWithTokens} takes. */
@@ -46,7 +47,8 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const request = input instanceof Request ? input : undefined
     const url = new URL(input instanceof Request ? input.url : input)
     const given = init?.headers ?? request?.headers
-    const headers = given && new Headers(given)
+    // A `fetch` of the application's gets what it always got.
+    const headers = given || options.fetch ? new Headers(given) : undefined
     if (!tokens.isApiUrl(url) || headers?.has('authorization')) return send(input, init)
 
     const method = init?.method ?? request?.method ?? 'GET'
@@ -139,8 +141,9 @@ function withToken(
       reason: 'unusable_access_token',
     })
   }
-  // A plain object where nothing else is sent: the runtime takes it in faster than a list that it has to sort.
-  if (!headers) return { ...init, headers: { authorization } }
+  // Read like a record, which the class has no other reason to claim to be.
+  if (!headers)
+    return { ...init, headers: new BearerHeaders(authorization) as unknown as Record<string, string> }
   headers.set('authorization', authorization)
   return { ...init, headers }
 }

@@ -147,10 +147,10 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     async revoke(grantId) {
       const key = open(grantId)
-      const record = await removeStored(key)
+      const { record, order } = await removeStored(key)
       const entry = ctx.grants.get(grantId)
       if (entry) {
-        forgetLink(ctx.questions, entry)
+        forgetLink(ctx.questions, entry, order)
         ctx.grants.forget(entry)
         entry.rotation?.wake('news')
       }
@@ -185,13 +185,15 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
   }
 
   /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. */
-  async function removeStored(key: GrantKey): Promise<GrantRecord | undefined> {
+  async function removeStored(
+    key: GrantKey,
+  ): Promise<{ readonly record: GrantRecord | undefined; readonly order: number }> {
     for (;;) {
-      const { answer: seen } = await askStore(ctx, (store) => store.load(key))
-      if (!seen.record) return undefined
+      const { answer: seen, order: asked } = await askStore(ctx, (store) => store.load(key))
+      if (!seen.record) return { record: undefined, order: asked }
       const request = { ...key, expectedChain: seen.record.chain }
-      const { answer } = await askStore(ctx, (store) => store.remove(request))
-      if (answer.record) return answer.record
+      const { answer, order } = await askStore(ctx, (store) => store.remove(request))
+      if (answer.record) return { record: answer.record, order }
     }
   }
 

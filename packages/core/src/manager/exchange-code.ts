@@ -170,6 +170,7 @@ async function saveUntilStored(
       await pause(failures)
     }
     // The first answer may have been lost, and others may have authorized since.
+    ctx.grants.ensure(key)
     const asked = await tryStore(ctx, (store) => store.load(key))
     if (asked instanceof EvergrantError) {
       // A store that answers a save and no load would be asked without end, and without a pause.

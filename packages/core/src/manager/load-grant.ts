@@ -57,8 +57,10 @@ async function load(
     order = saved.order
   }
   if (record === undefined) {
-    if (order > entry.knownAfter && !entry.uncommitted) {
-      forgetLink(ctx.questions, entry)
+    // What is known came after this answer.
+    if (entry.known && order <= entry.knownAfter) return
+    if (!entry.uncommitted) {
+      forgetLink(ctx.questions, entry, order)
       ctx.grants.forget(entry)
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)

@@ -90,6 +90,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
   )
   const terms = budgetTerms(facts, timings.slotMs)
   const width = facts.budget ? PREPARING : PREPARING_UNLIMITED
+  const questions = { asked: 0 }
   const parts = {
     facts,
     store,
@@ -97,7 +98,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     chance,
     timings,
     storeClock: createStoreClock(clock),
-    questions: { asked: 0 },
+    questions,
     line: createLine({ clock, width, ...terms }),
   }
   const ctx: ManagerContext = {
@@ -105,7 +106,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     budget: createBudget(parts, terms),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),
+    grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies', questions),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
     forgetCredentials: credentials.forget,
     lifecycle: { closing: false, abandoned: false, rotations: new Set(), exchanges: new Map() },

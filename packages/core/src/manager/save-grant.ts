@@ -23,6 +23,7 @@ export async function saveNewChain(
   seen: GrantRecord | undefined,
 ): Promise<GrantRecord | undefined> {
   const request = { ...key, ...pair, chain, generation: 1, expectedChain: seen?.chain ?? null } as const
+  ctx.grants.ensure(key)
   const { answer, order } = await askStore(ctx, (store) => store.save(request))
   if (answer.status !== 'saved') return undefined
   const entry = ctx.grants.ensure(key)
@@ -62,6 +63,7 @@ export async function saveKeepingRefreshToken(
         throw new EvergrantError('OUTCOME_UNKNOWN', message, key)
       }
       const next = pairFrom(decodeTokens(answer.record))
+      ctx.grants.ensure(key)
       const committed = await askStore(ctx, (store) => store.commit({ ...link, attempt, next }))
       if (committed.answer.status === 'committed') {
         const { record, nowMs } = committed.answer

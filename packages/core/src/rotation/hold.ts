@@ -2,7 +2,7 @@ import { EvergrantError } from '../errors.js'
 import type { GrantEntry } from '../grant/grant-entry.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
-import type { GrantLink, ReleaseOutcome } from '../store/token-store.js'
+import type { GrantLink, GrantRecord, ReleaseOutcome } from '../store/token-store.js'
 import type { Validity } from '../time/clock.js'
 import type { Timings } from './timings.js'
 
@@ -17,6 +17,8 @@ export interface Hold {
   lease: Validity
   /** Store clock: when this lease began, of which `lease` may be an extension. */
   heldSinceMs: number
+  /** What came with it: nobody else has sent since, whatever other answers say. */
+  record: GrantRecord
 }
 
 /**

@@ -58,7 +58,7 @@ export async function rotateOnce(
   const { answer, askedAt } = asked
   switch (answer.status) {
     case 'missing':
-      return gone(ctx, entry)
+      return gone(ctx, entry, asked.order)
     case 'superseded':
       return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'busy': {
@@ -68,8 +68,8 @@ export async function rotateOnce(
     case 'acquired': {
       const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
       adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
-      const { heldSinceMs } = answer
-      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, heldSinceMs, leave })
+      const { heldSinceMs, record } = answer
+      return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, heldSinceMs, record, leave })
     }
   }
 }
@@ -84,9 +84,8 @@ async function rotateHeld(
   const settled = await settle(ctx, entry, rotation, hold)
   if (settled.kind !== 'settled') return settled.step
   const { known } = entry
-  if (!known) return gone(ctx, entry)
-  // A look at the store found another link meanwhile: this lease is not for its token.
-  if (!isSameLink(known.record, hold.link)) {
+  // A look at the store found another link meanwhile, or none: this lease is not for its token.
+  if (!known || !isSameLink(known.record, hold.link)) {
     await release(ctx, entry, hold, 'not-sent')
     return { kind: 'moved' }
   }
@@ -97,9 +96,9 @@ async function rotateHeld(
     return { kind: 'moved' }
   }
   const nowMs = ctx.storeClock.now()
-  const { sends } = known.record
+  const { sends } = hold.record
   // Our own attempt may be written down though its answer was lost; no byte of it has left.
-  const attempts = known.record.attempts.filter((each) => each.id !== hold.attempt)
+  const attempts = hold.record.attempts.filter((each) => each.id !== hold.attempt)
   const isUser = known.tokens.grantType === 'refresh_token'
   if (isUser) {
     const tokenWorks = known.accessToken !== undefined && !entry.rejected && validityLeftMs(known, nowMs) > 0
@@ -165,7 +164,7 @@ async function stopped(
   stop: Stopped,
 ): Promise<RotationStep> {
   if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.from)
-  if (stop.why === 'missing') return gone(ctx, entry)
+  if (stop.why === 'missing') return gone(ctx, entry, stop.order)
   await release(ctx, entry, hold, 'not-sent')
   switch (stop.why) {
     case 'store':

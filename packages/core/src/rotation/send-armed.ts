@@ -17,7 +17,8 @@ export type Stopped = { readonly kind: 'stopped' } & (
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
   /** `late`: lease or slot ran out before the bytes could leave. */
-  | { readonly why: 'missing' | 'not-holder' | 'late' | 'closing' }
+  | { readonly why: 'missing'; readonly order: number }
+  | { readonly why: 'not-holder' | 'late' | 'closing' }
 )
 
 /** A reply, and when (store clock) its request had not left yet. */
@@ -76,6 +77,7 @@ export async function sendArmed(
         from: { nowMs: answer.nowMs, order },
       }
     }
+    if (answer.status === 'missing') return { kind: 'stopped', why: 'missing', order }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.lease = lease

@@ -29,7 +29,7 @@ export async function settle(
   const { link, attempt, timings } = hold
   // From when the answer is here, not from when it was asked for: it may have been long under way.
   let shownAt: Mark | undefined = markNow(ctx.clock)
-  let counted = foreignAttempts(entry, attempt)
+  let counted = foreignAttempts(entry, hold)
   for (let away = 0; counted.length > 0; ) {
     const leftMs: number = timings.settleMs - (shownAt ? surelyElapsedMs(ctx.clock, shownAt) : 0)
     if (leftMs <= 0) break
@@ -56,15 +56,16 @@ export async function settle(
     }
     const { answer } = asked
     if (answer.status === 'busy') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
-    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry) }
+    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry, asked.order) }
     if (answer.status === 'superseded') {
       const from = { nowMs: answer.nowMs, order: asked.order }
       return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }
     }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.heldSinceMs = answer.heldSinceMs
+    hold.record = answer.record
     adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
-    const now = foreignAttempts(entry, attempt)
+    const now = foreignAttempts(entry, hold)
     // While this process stood still another may have had its turn: its attempt gets the whole time as well.
     if (!shownAt || now.some((id) => !counted.includes(id))) shownAt = markNow(ctx.clock)
     counted = now
@@ -72,9 +73,8 @@ export async function settle(
   return { kind: 'settled' }
 }
 
-function foreignAttempts(entry: GrantEntry, own: string): readonly string[] {
-  const attempts = entry.known?.record.attempts ?? []
-  return attempts
-    .filter(({ id, state }) => state === 'open' && id !== own && !entry.ended.has(id))
+function foreignAttempts({ ended }: GrantEntry, { record, attempt }: Hold): readonly string[] {
+  return record.attempts
+    .filter(({ id, state }) => state === 'open' && id !== attempt && !ended.has(id))
     .map(({ id }) => id)
 }

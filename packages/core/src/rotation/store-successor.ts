@@ -105,7 +105,7 @@ async function conclude(
   entry.uncommitted = false
   if (answer.status === 'missing') {
     // Removed meanwhile: recreating it would undo what the application did.
-    forgetLink(ctx.questions, entry)
+    forgetLink(ctx.questions, entry, order)
     ctx.emit({ type: 'grant.successor_dropped', ...link })
     rotation.progress.serveWaiters()
     await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))
@@ -123,7 +123,9 @@ async function conclude(
 /** A successor that cannot be used as it came must not be rotated again at once, and again. */
 function unusable(ctx: ManagerContext, entry: GrantEntry): RotationStep | undefined {
   const known = entry.known as KnownGrant | undefined
-  if (known?.accessToken !== undefined && validityLeftMs(known, ctx.storeClock.now()) > 0) return undefined
+  // Removed, and authorized anew perhaps: callers look again.
+  if (!known) return undefined
+  if (known.accessToken !== undefined && validityLeftMs(known, ctx.storeClock.now()) > 0) return undefined
   const message = 'The token endpoint answered without a usable access token'
   const afterMs = backoffMs('trouble', entry.failures + 1, ctx.chance)
   return failed('PROVIDER_UNAVAILABLE', message, entry, { reason: 'no_access_token', afterMs })

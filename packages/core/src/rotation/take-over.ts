@@ -17,9 +17,9 @@ export async function takeOver(
   return { kind: 'moved' }
 }
 
-/** The grant was removed. */
-export function gone({ questions }: ManagerContext, entry: GrantEntry): RotationStep {
-  forgetLink(questions, entry)
+/** The grant was removed, as the answer to this question says. */
+export function gone({ questions }: ManagerContext, entry: GrantEntry, order: number): RotationStep {
+  forgetLink(questions, entry, order)
   // Callers look again, find nothing, and say so.
   return { kind: 'moved' }
 }

@@ -58,7 +58,7 @@ describe('after a removal', () => {
     const questions = { asked: 1 }
     adopt(questions, entry, record([]), { nowMs: 1, order: 1 })
     questions.asked = 3
-    forgetLink(questions, entry)
+    forgetLink(questions, entry, 2)
     expect(adopt(questions, entry, record([]), { nowMs: 9, order: 3 })).toBe('outdated')
     expect(entry.known).toBeUndefined()
     expect(adopt(questions, entry, record([]), { nowMs: 9, order: 4 })).toBe('adopted')

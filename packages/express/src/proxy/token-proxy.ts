@@ -110,7 +110,14 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
     refusal.destroy()
     throw error
   }
-  if (!next) return give(refusal, first)
+  if (!next) {
+    try {
+      return give(refusal, first)
+    } catch (error) {
+      refusal.destroy()
+      throw error
+    }
+  }
   if (body.kind === 'stream') {
     // The rest of the body needs no sending any more.
     refusal.destroy()
