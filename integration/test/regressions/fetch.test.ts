@@ -1,6 +1,7 @@
 /** fetchWithTokens: bodies that can be sent once, redirects to elsewhere, replies that nobody reads. */
+import { inspect } from 'node:util'
 import { fetchWithTokens, memoryStore } from '@evergrant/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openServer } from './plain-server.js'
 import { openFleet, openManager } from './scene.js'
 
@@ -25,6 +26,40 @@ describe('a request that the API refused', () => {
     expect((await call(`${api.origin}/orders`, post(pieces()))).status).toBe(200)
     expect(api.bodies).toEqual(['order 1', 'order 1'])
     expect(fleet.server.ledger.rotations()).toHaveLength(1)
+  })
+})
+
+describe('a fetch of the application', () => {
+  const grant = { access_token: 'canary-token', refresh_token: 'r', expires_in: 3_600 }
+
+  /** What a request with the token gives to the `fetch` that is passed, or else to the runtime's. */
+  async function given(pass: (spy: typeof fetch) => typeof fetch | undefined): Promise<RequestInit> {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', grant)
+    const spy = vi.fn<typeof fetch>(async () => new Response('ok'))
+    const own = pass(spy)
+    await fetchWithTokens({ tokens, grantId: 'g', ...(own && { fetch: own }) })('http://localhost/orders')
+    const init = spy.mock.calls[0]?.[1]
+    expect(init).toBeDefined()
+    return init ?? {}
+  }
+
+  it('may add a header of its own to those that it gets', async () => {
+    const { headers } = await given((spy) => spy)
+    ;(headers as Headers).set('x-trace', '1')
+    expect((headers as Headers).get('authorization')).toBe('Bearer canary-token')
+  })
+
+  // Instrumentation that replaces the runtime's, and logs.
+  it('that takes the place of the runtime\u2019s prints no token', async () => {
+    const init = await given((spy) => {
+      vi.stubGlobal('fetch', spy)
+      onTestFinished(() => void vi.unstubAllGlobals())
+      return undefined
+    })
+    expect(JSON.stringify(init) + inspect(init, { depth: 9 })).not.toContain('canary-token')
+    expect(new Headers(init.headers).get('authorization')).toBe('Bearer canary-token')
   })
 })
 

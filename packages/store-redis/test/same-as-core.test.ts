@@ -89,8 +89,8 @@ function randomStep(
       request: {
         provider: key.provider,
         beforeMs: pick(Date.now(), 2e15, Number.POSITIVE_INFINITY),
-        limit: pick(1, 2, 100),
-        holdMs: pick(-1, 1e9),
+        // Two that were claimed at once until an instant that is over would be due since then, in any order.
+        ...pick({ limit: 1, holdMs: -1 }, { limit: 1, holdMs: 1e9 }, { limit: 100, holdMs: 1e9 }),
       },
     },
     {
@@ -108,7 +108,11 @@ function randomStep(
 const LATEST_HOLD = -1
 
 /** A few steps of one attempt after the other: what single steps rarely come to. */
-function rotationSteps(pick: ReturnType<typeof seeded>, known: ReadonlyMap<string, GrantRecord>): Step[] {
+function rotationSteps(
+  pick: ReturnType<typeof seeded>,
+  known: ReadonlyMap<string, GrantRecord>,
+  i: number,
+): Step[] {
   const link = pick(...known.values(), undefined)
   if (!link) return []
   const { provider, grantId, chain, generation } = link
@@ -116,7 +120,7 @@ function rotationSteps(pick: ReturnType<typeof seeded>, known: ReadonlyMap<strin
   const long = { ttlMs: 60_000, maxHoldMs: 60_000 }
   const other = { ...request, attempt: 'v', reason: 'r', outcome: 'lost', ...long }
   const next = { ...other, generation: generation + 1 }
-  const commit = { ...request, next: { secret: 'next', expiresAtMs: null, renewAtMs: 1 } }
+  const commit = { ...request, next: { secret: 'next', expiresAtMs: null, renewAtMs: i + 0.5 } }
   const first: Step[] = [
     { method: 'acquire', request: { ...request, ...long } },
     { method: 'arm', request: { ...request, ttlMs: 60_000, heldSinceMs: LATEST_HOLD } },
@@ -158,7 +162,7 @@ describeWithRedis('the Lua steps', () => {
     const known = new Map<string, GrantRecord>()
     const holds: number[] = []
     for (let i = 0; i < 600; i++) {
-      const steps = i % 5 === 0 ? rotationSteps(pick, known) : [randomStep(pick, known, holds, i)]
+      const steps = i % 5 === 0 ? rotationSteps(pick, known, i) : [randomStep(pick, known, holds, i)]
       for (const { method, request: drawn } of steps) {
         const latest = 'heldSinceMs' in drawn && drawn.heldSinceMs === LATEST_HOLD
         const step = { method, request: latest ? { ...drawn, heldSinceMs: holds.at(-1) ?? 0 } : drawn }

@@ -29,6 +29,7 @@ describeWithRedis('SCRIPT FLUSH', () => {
       member: 'm',
       waiting: 0,
     }
+    let heldSinceMs = 0
     const steps = [
       () => store.save({ ...link, ...pair }),
       () => store.load(link),
@@ -36,7 +37,7 @@ describeWithRedis('SCRIPT FLUSH', () => {
       () => store.acquire({ ...link, attempt: 'x', ttlMs: long, maxHoldMs: long }),
       () => store.takeBudget({ ...slot, priority: 'caller' }),
       () => store.penalize({ bucket: 'b', untilMs: 1 }),
-      () => store.arm({ ...link, attempt: 'x', ttlMs: long, heldSinceMs: 0 }),
+      () => store.arm({ ...link, attempt: 'x', ttlMs: long, heldSinceMs }),
       () => store.replaceSecret({ ...link, from: 'secret', to: 'sealed' }),
       () => store.release({ ...link, attempt: 'x', outcome: 'lost' }),
       () => store.acquire({ ...link, attempt: 'y', ttlMs: long, maxHoldMs: long }),
@@ -48,7 +49,9 @@ describeWithRedis('SCRIPT FLUSH', () => {
     const answers: string[] = []
     for (const step of steps) {
       await server.command('SCRIPT', 'FLUSH')
-      const answer = (await step()) as { status?: string; keys?: unknown[]; records?: unknown[] } | undefined
+      type Answer = { status?: string; keys?: unknown[]; records?: unknown[]; heldSinceMs?: number }
+      const answer = (await step()) as Answer | undefined
+      heldSinceMs = answer?.heldSinceMs ?? heldSinceMs
       answers.push(answer?.status ?? String(answer?.keys?.length ?? answer?.records?.length ?? ''))
     }
     const expected = [

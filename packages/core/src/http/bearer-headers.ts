@@ -1,4 +1,4 @@
-const inspect = Symbol.for('nodejs.util.inspect.custom')
+import { hideFromInspect } from '../secret.js'
 
 /**
  * The headers of a request that sends nothing but the token. An object that the runtime's `fetch` reads member by
@@ -11,11 +11,15 @@ export class BearerHeaders {
     this.authorization = authorization
   }
 
-  toJSON(): object {
-    return {}
+  toString(): string {
+    return '[BearerHeaders]'
   }
 
-  [inspect](): string {
-    return 'BearerHeaders {}'
+  toJSON(): string {
+    return '[BearerHeaders]'
+  }
+
+  static {
+    hideFromInspect(BearerHeaders.prototype)
   }
 }

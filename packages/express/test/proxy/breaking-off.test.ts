@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import type { ErrorRequestHandler } from 'express'
+import { describe, expect, it, vi } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
 import { get, sendRaw, serve, startApi, startRawApi, startWorld, versions } from '../world.js'
 
@@ -238,6 +239,34 @@ describe.each(versions)('through %s', (_, express) => {
     expect(await get(`${origin}/c?late=1`)).toMatchObject({ status: 503, text: 'too late' })
     expect(errors).toEqual([])
   })
+
+  it.each([200, 401])(
+    'an application whose writeHead throws hears of it, and no call stays open: %i',
+    async (status) => {
+      const api = await startApi((res) => res.writeHead(status).end('x'.repeat(200_000)))
+      const { tokens } = await startWorld({ api: api.origin })
+      const agent = new Agent({ keepAlive: true })
+      const app = express()
+      app.use((req, res, next) => {
+        if (req.query.bad === undefined) return next()
+        const { writeHead } = res
+        res.writeHead = () => {
+          res.writeHead = writeHead
+          throw new Error('of the application')
+        }
+        next()
+      })
+      const deaf = { ...tokens, reportRejected: async () => undefined }
+      app.use(tokenProxy({ tokens: deaf, grantId: 'agency', target: `${api.origin}/api`, agent }))
+      const handle: ErrorRequestHandler = (error, _req, res, _next) => void res.status(500).end(error.message)
+      app.use(handle)
+      const origin = await serve(app)
+      expect(await get(`${origin}/a?bad`)).toMatchObject({ status: 500, text: 'of the application' })
+      await vi.waitFor(() => expect(Object.values(agent.sockets).flat()).toHaveLength(0))
+      expect((await get(`${origin}/a`)).status).toBe(status)
+      agent.destroy()
+    },
+  )
 
   it('a slow reader slows the API down', async () => {
     let written = 0

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ArmRequest } from '@evergrant/core'
 import type { ContractChecks } from './contract-case.js'
 import { brief, long, pairOf, someKey } from './contract-world.js'
 
@@ -60,8 +61,8 @@ export const armChecks: ContractChecks = {
     const link = await world.saved()
     const first = await world.acquire(link, 'attempt-1', { ttlMs: brief })
     await world.pass(brief)
-    await world.armed(link, 'attempt-2', brief)
-    await world.pass(brief)
+    await world.armed(link, 'attempt-2', brief * 3)
+    await world.pass(brief * 3)
     // The same question once more, late: whoever asked it has seen nothing of the other attempt.
     const again = await world.acquire(link, 'attempt-1')
     assert.ok(first.status === 'acquired' && again.status === 'acquired')
@@ -73,12 +74,19 @@ export const armChecks: ContractChecks = {
 
   'arm: answers not-holder in a later hold also when the attempt is written down': async (world) => {
     const link = await world.saved()
-    const first = await world.acquire(link, 'attempt-1', { ttlMs: brief })
+    const first = await world.acquire(link, 'attempt-1', { ttlMs: brief * 3 })
     assert.equal((await world.arm(link, 'attempt-1', brief)).status, 'armed')
-    await world.pass(brief)
+    await world.pass(brief * 3)
     await world.acquire(link, 'attempt-1')
     assert.ok(first.status === 'acquired')
     assert.equal((await world.arm(link, 'attempt-1', long, first.heldSinceMs)).status, 'not-holder')
+  },
+
+  'arm: answers not-holder to one who names no hold, as older callers do': async (world) => {
+    const link = await world.saved()
+    await world.acquire(link, 'attempt-1')
+    const request = { ...link, attempt: 'attempt-1', ttlMs: long } as ArmRequest
+    assert.equal((await world.store.arm(request)).status, 'not-holder')
   },
 
   'arm: goes on in a hold that was extended': async (world) => {

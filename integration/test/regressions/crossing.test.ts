@@ -1,0 +1,158 @@
+/** Answers of the store that cross: what was asked first is answered last, and of another time. */
+import { memoryStore, type StoreWatcher } from '@evergrant/core'
+import { describe, expect, it } from 'vitest'
+import { gatedStore } from '../gated-store.js'
+import { type Member, shortTimings } from '../small-fleet.js'
+import { openFleet, openManager } from './scene.js'
+
+const key = { provider: 'emulated', grantId: 'g' }
+const notFound = { code: 'GRANT_NOT_FOUND' }
+
+/** Its outcome, also when that is an error. */
+function force({ tokens }: Member, timeoutMs = 2_000): Promise<unknown> {
+  return tokens.getAccessToken('g', { forceRefresh: true, timeoutMs }).catch((error: unknown) => error)
+}
+
+describe('a grant that is removed', () => {
+  // What was read before the removal was handed out after it (simulation, seed 83243).
+  it('during a look at the store is not handed out', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const load = b.store.hold('load', 'after')
+    const waiting = b.tokens.getAccessToken('g')
+    await load.arrived
+    await b.tokens.revoke('g')
+    load.open()
+    await expect(waiting).rejects.toMatchObject(notFound)
+    await expect(b.tokens.getAccessToken('g')).rejects.toMatchObject(notFound)
+  })
+
+  it.each(['the first', 'a second'])(
+    'during the answer to %s authorization is not handed out',
+    async (which) => {
+      const fleet = await openFleet({ preset: 'oidcProvider' })
+      const { tokens, store } = fleet.member()
+      if (which === 'a second') {
+        await tokens.saveGrant('g', fleet.server.issueGrant())
+        await tokens.getAccessToken('g')
+      }
+      const save = store.hold('save', 'after')
+      const saving = tokens.saveGrant('g', fleet.server.issueGrant())
+      await save.arrived
+      expect(await tokens.revoke('g')).toMatchObject({ removed: true })
+      save.open()
+      await saving
+      await expect(tokens.getAccessToken('g')).rejects.toMatchObject(notFound)
+    },
+  )
+
+  it('during the answer to a commit is not there, for whoever waits for that', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const commit = a.store.hold('commit', 'after')
+    const waiting = force(a)
+    await commit.arrived
+    await a.tokens.revoke('g')
+    commit.open()
+    expect(await waiting).toMatchObject(notFound)
+  })
+
+  // Whoever waited heard of trouble at the provider.
+  it('is handed out when it was authorized anew and rotated before the removal was answered', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const remove = a.store.hold('remove', 'after')
+    const revoking = a.tokens.revoke('g')
+    await remove.arrived
+    const { chain } = await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const commit = a.store.hold('commit', 'after')
+    const waiting = force(a)
+    await commit.arrived
+    remove.open()
+    await revoking
+    commit.open()
+    expect(await waiting).toMatchObject({ chain, generation: 2 })
+  })
+
+  it('and authorized anew is not missing because an older answer says so', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    await a.tokens.getAccessToken('g')
+    const asked = a.store.hold('acquire', 'before')
+    const acquire = a.store.hold('acquire', 'after')
+    const forced = force(a)
+    await asked.arrived
+    await b.tokens.revoke('g')
+    asked.open()
+    await acquire.arrived
+    const { chain } = await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    const load = a.store.hold('load', 'after')
+    const second = a.tokens.getAccessToken('g')
+    await load.arrived
+    acquire.open()
+    load.open()
+    expect(await second).toMatchObject({ chain })
+    expect(await forced).toMatchObject({ chain })
+  })
+
+  it('gives back the lease that comes after the removal', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { record } = await fleet.store.load(key)
+    if (!record) throw new Error('the grant is not stored')
+    const acquire = a.store.hold('acquire', 'before')
+    const forced = force(a, 30)
+    await acquire.arrived
+    await a.tokens.revoke('g')
+    // As a failover brings it back, which has not seen the removal.
+    await fleet.store.save({ ...record, generation: 1 })
+    await forced
+    const release = a.store.hold('release', 'after')
+    acquire.open()
+    await release.arrived
+    release.open()
+    const next = { ...record, attempt: 'next', ttlMs: 10, maxHoldMs: 10 }
+    expect((await fleet.store.acquire(next)).status).toBe('acquired')
+  })
+})
+
+describe('a lease', () => {
+  // The record that came with it was dropped for one that had been asked for later and read earlier.
+  it.each([0, 300])(
+    'is judged by its own record, by a store whose clock stepped back by %i ms',
+    async (ms) => {
+      const fleet = await openFleet({ preset: 'oidcProvider' })
+      let nowMs = Date.now()
+      const store = memoryStore({ now: () => nowMs })
+      let watcher: StoreWatcher | undefined
+      const own = gatedStore({
+        ...store,
+        async watch(given) {
+          watcher = given
+          return async () => {}
+        },
+      })
+      const tokens = openManager({ provider: fleet.facts, store: own, timings: shortTimings })
+      const { chain, generation } = await tokens.saveGrant('g', fleet.server.issueGrant())
+      const acquire = own.hold('acquire', 'before')
+      const waiting = tokens.getAccessToken('g', { forceRefresh: true, timeoutMs: 1_500 })
+      await acquire.arrived
+      watcher?.gap()
+      await tokens.getAccessToken('g')
+      nowMs -= ms
+      const theirs = { ...key, chain, generation, attempt: 'theirs', ttlMs: 9_000 }
+      const lease = await store.acquire({ ...theirs, maxHoldMs: 9_000 })
+      if (lease.status !== 'acquired') throw new Error(`the lease is not free: ${lease.status}`)
+      await store.arm({ ...theirs, heldSinceMs: lease.heldSinceMs })
+      await store.release({ ...theirs, outcome: 'lost' })
+      acquire.open()
+      await expect(waiting).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+      expect(fleet.server.ledger.tokenRequests()).toHaveLength(0)
+    },
+  )
+})
