@@ -72,6 +72,7 @@ const found: readonly [number, string][] = [
     5301,
     'a new authorization was not taken over when the old one had been looked at in the same millisecond',
   ],
+  [31084, 'a new grant was not taken over as a look for it, begun before, had found nothing'],
   [83243, 'a look at the store from before a removal was handed out after it'],
   [54893, 'callers who were served otherwise held up all keep-alive for two windows'],
   [300428, 'a close that failed while keep-alive was at work was an unhandled rejection'],

@@ -1,4 +1,3 @@
-import type { ManagerContext } from '../manager/context.js'
 import type { GrantKey } from '../store/token-store.js'
 import { createGrantEntry, type GrantEntry } from './grant-entry.js'
 
@@ -8,7 +7,6 @@ export interface GrantCache {
   get(grantId: string): GrantEntry | undefined
   /** The same without counting as a use. */
   peek(grantId: string): GrantEntry | undefined
-  /** To be called before a question whose answer it shall take: one that is made later cannot tell whether it is of use. */
   ensure(key: GrantKey): GrantEntry
   /** Not while it rotates: a second entry beside it would rotate beside it. */
   forget(entry: GrantEntry): void
@@ -17,12 +15,10 @@ export interface GrantCache {
   clear(): void
 }
 
-export function createGrantCache(
-  maxEntries: number,
-  killsOldToken: boolean,
-  questions: ManagerContext['questions'],
-): GrantCache {
+export function createGrantCache(maxEntries: number, killsOldToken: boolean): GrantCache {
   const entries = new Map<string, GrantEntry>()
+  /** Of all entries that were forgotten the latest: an entry made anew must not take what is older. */
+  const forgotten = { knownAtMs: 0, knownAfter: 0 }
 
   /** Second chance: who was used since the last round goes to the end; hot lookups write one boolean. */
   function makeRoom(): void {
@@ -49,13 +45,15 @@ export function createGrantCache(
       const existing = entries.get(key.grantId)
       if (existing) return existing
       if (entries.size >= maxEntries) makeRoom()
-      const entry = createGrantEntry(key, killsOldToken, questions.asked)
+      const entry = createGrantEntry(key, killsOldToken, forgotten)
       entries.set(key.grantId, entry)
       return entry
     },
     forget(entry) {
-      const isBusy = entry.rotation !== undefined
-      if (!isBusy && entries.get(entry.key.grantId) === entry) entries.delete(entry.key.grantId)
+      if (entry.rotation || entries.get(entry.key.grantId) !== entry) return
+      entries.delete(entry.key.grantId)
+      forgotten.knownAtMs = Math.max(forgotten.knownAtMs, entry.knownAtMs)
+      forgotten.knownAfter = Math.max(forgotten.knownAfter, entry.knownAfter)
     },
     entries: () => entries.values(),
     clear: () => entries.clear(),

@@ -13,7 +13,10 @@ export interface GrantEntry {
   /** The provider kills an access token when its successor is issued. */
   readonly killsOldToken: boolean
   known: KnownGrant | undefined
-  /** Store clock of the answer that `known` came with, and how many questions had been asked by then. */
+  /**
+   * Store clock of the answer that `known` came with, or that told of its removal, and how many questions had been
+   * asked by then.
+   */
   knownAtMs: number
   knownAfter: number
   /** The same, of the first answer that told of the known chain. */
@@ -62,14 +65,18 @@ export interface GrantEntry {
   used: boolean
 }
 
-/** @param asked - how many questions have been asked: what they are answered may be of before a removal */
-export function createGrantEntry(key: GrantKey, killsOldToken: boolean, asked = 0): GrantEntry {
+/** @param since - the last time that something was forgotten: what was asked before may be of before that */
+export function createGrantEntry(
+  key: GrantKey,
+  killsOldToken: boolean,
+  since: Pick<GrantEntry, 'knownAtMs' | 'knownAfter'> = { knownAtMs: 0, knownAfter: 0 },
+): GrantEntry {
   return {
     key,
     killsOldToken,
     known: undefined,
-    knownAtMs: 0,
-    knownAfter: asked,
+    knownAtMs: since.knownAtMs,
+    knownAfter: since.knownAfter,
     chainKnownAfter: 0,
     ready: undefined,
     readyUntilMs: 0,
@@ -121,14 +128,14 @@ type Questions = ManagerContext['questions']
  *
  * Answers can cross: one to a question that was asked before the known link arrived may be older than it. Then
  * the store's clock decides, and where it cannot, we look again. A lower generation of the known chain, from a
- * question that cannot have crossed, means that the store lost a write; it is never taken over. After a removal an
- * answer that may have crossed with it is of no use: it may show what was removed.
+ * question that cannot have crossed, means that the store lost a write; it is never taken over. What is older than a
+ * removal is of no use: it shows what was removed.
  */
 export function adopt(questions: Questions, entry: GrantEntry, record: GrantRecord, from: Origin): Adoption {
   const known = entry.known?.record
   const same = known !== undefined && isSameLink(known, record)
   const mayHaveCrossed = from.order <= entry.knownAfter
-  if (known === undefined && mayHaveCrossed) return 'outdated'
+  if (known === undefined && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'outdated'
   if (same && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'same'
   if (known !== undefined && !same) {
     if (known.chain === record.chain) {
@@ -171,15 +178,16 @@ function isWorthHolding({ attempts, expiresAtMs }: GrantRecord, nowMs: number): 
 }
 
 /**
- * The grant was removed, as the answer to this question says: nothing of it is handed out any more. Where answers
- * crossed, what is known may have come after the removal: then we look.
+ * The grant was removed, as the answer to this question says: nothing of it is handed out any more. Where the question
+ * was asked before the known chain was known, that one may have come after the removal: then we look.
  */
-export function forgetLink(questions: Questions, entry: GrantEntry, order: number): void {
-  if (entry.known && order <= entry.knownAfter) {
+export function forgetLink(questions: Questions, entry: GrantEntry, { order, nowMs }: Origin): void {
+  if (entry.known && order <= entry.chainKnownAfter) {
     markStale(questions, entry)
     return
   }
   entry.known = undefined
+  entry.knownAtMs = nowMs
   entry.knownAfter = questions.asked
   prepare(entry)
 }
@@ -212,7 +220,8 @@ export function isReplacing(entry: GrantEntry): boolean {
 export function notice(questions: Questions, entry: GrantEntry, link: GrantLink): void {
   const known = entry.known?.record
   const older = known?.chain === link.chain && link.generation <= known.generation
-  const news = known !== undefined && !older
+  // Also where nothing is known: what is under way may be older.
+  const news = !older
   if (news) {
     entry.noticed = link
     markStale(questions, entry)

@@ -148,12 +148,11 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
     async revoke(grantId) {
       const key = open(grantId)
       const { record, order } = await removeStored(key)
-      const entry = ctx.grants.get(grantId)
-      if (entry) {
-        forgetLink(ctx.questions, entry, order)
-        ctx.grants.forget(entry)
-        entry.rotation?.wake('news')
-      }
+      // Also where nothing was known: what is under way may be older. No answer to a removal tells when it was.
+      const entry = ctx.grants.ensure(key)
+      forgetLink(ctx.questions, entry, { nowMs: ctx.storeClock.now(), order })
+      if (!entry.known) ctx.grants.forget(entry)
+      entry.rotation?.wake('news')
       if (!record) return { removed: false, atProvider: 'unsupported' }
       ctx.emit({ type: 'grant.removed', provider, grantId })
       return { removed: true, atProvider: await revokeStored(record) }

@@ -57,10 +57,10 @@ async function load(
     order = saved.order
   }
   if (record === undefined) {
-    // What is known came after this answer.
-    if (entry.known && order <= entry.knownAfter) return
     if (!entry.uncommitted) {
-      forgetLink(ctx.questions, entry, order)
+      forgetLink(ctx.questions, entry, { nowMs, order })
+      // It may have come after this answer: whoever asks looks again.
+      if (entry.known) return
       ctx.grants.forget(entry)
     }
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)

@@ -90,7 +90,6 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
   )
   const terms = budgetTerms(facts, timings.slotMs)
   const width = facts.budget ? PREPARING : PREPARING_UNLIMITED
-  const questions = { asked: 0 }
   const parts = {
     facts,
     store,
@@ -98,7 +97,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     chance,
     timings,
     storeClock: createStoreClock(clock),
-    questions,
+    questions: { asked: 0 },
     line: createLine({ clock, width, ...terms }),
   }
   const ctx: ManagerContext = {
@@ -106,7 +105,7 @@ export function contextFrom(options: TokenManagerOptions): { ctx: ManagerContext
     budget: createBudget(parts, terms),
     // Looked up at each call: whoever replaces the global fetch (tests, instrumentation) is heard.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies', questions),
+    grants: createGrantCache(maxCachedGrants, facts.oldAccessToken === 'dies'),
     clientPause: createClientPause(clock, chance, timings.armedLeaseMs),
     forgetCredentials: credentials.forget,
     lifecycle: { closing: false, abandoned: false, rotations: new Set(), exchanges: new Map() },

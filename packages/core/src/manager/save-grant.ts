@@ -23,6 +23,7 @@ export async function saveNewChain(
   seen: GrantRecord | undefined,
 ): Promise<GrantRecord | undefined> {
   const request = { ...key, ...pair, chain, generation: 1, expectedChain: seen?.chain ?? null } as const
+  // Before we ask: a notice that comes before the answer must find it.
   ctx.grants.ensure(key)
   const { answer, order } = await askStore(ctx, (store) => store.save(request))
   if (answer.status !== 'saved') return undefined

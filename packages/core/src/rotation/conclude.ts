@@ -122,7 +122,7 @@ async function refused(
     case 'superseded':
       return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
     case 'missing':
-      return gone(ctx, entry, asked.order)
+      return gone(ctx, entry, { nowMs: answer.nowMs, order: asked.order })
   }
 }
 

@@ -55,19 +55,20 @@ export async function rotateOnce(
   const asked = await tryStore(ctx, (store) => store.acquire(request))
   if (asked instanceof EvergrantError) return storeAway(ctx, entry, asked)
 
-  const { answer, askedAt } = asked
+  const { answer, askedAt, order } = asked
+  const from = { nowMs: answer.nowMs, order }
   switch (answer.status) {
     case 'missing':
-      return gone(ctx, entry, asked.order)
+      return gone(ctx, entry, from)
     case 'superseded':
-      return takeOver(ctx, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
+      return takeOver(ctx, entry, answer.record, from)
     case 'busy': {
       const endsMs = answer.untilMs - answer.nowMs
       return { kind: 'busy', forMs: Math.min(Math.max(endsMs, 0) + 50, LOOK_AGAIN_MS) * jitter(ctx) }
     }
     case 'acquired': {
       const lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
-      adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
+      adopt(ctx.questions, entry, answer.record, from)
       const { heldSinceMs, record } = answer
       return rotateHeld(ctx, entry, rotation, { link, attempt, timings, lease, heldSinceMs, record, leave })
     }
@@ -164,7 +165,7 @@ async function stopped(
   stop: Stopped,
 ): Promise<RotationStep> {
   if (stop.why === 'superseded') return takeOver(ctx, entry, stop.record, stop.from)
-  if (stop.why === 'missing') return gone(ctx, entry, stop.order)
+  if (stop.why === 'missing') return gone(ctx, entry, stop.from)
   await release(ctx, entry, hold, 'not-sent')
   switch (stop.why) {
     case 'store':

@@ -17,7 +17,7 @@ export type Stopped = { readonly kind: 'stopped' } & (
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
   /** `late`: lease or slot ran out before the bytes could leave. */
-  | { readonly why: 'missing'; readonly order: number }
+  | { readonly why: 'missing'; readonly from: Origin }
   | { readonly why: 'not-holder' | 'late' | 'closing' }
 )
 
@@ -69,15 +69,10 @@ export async function sendArmed(
     const asked = await tryStore(ctx, (store) => store.arm(armRequest))
     if (asked instanceof EvergrantError) return { kind: 'stopped', why: 'store', error: asked }
     const { answer, askedAt, order } = asked
-    if (answer.status === 'superseded') {
-      return {
-        kind: 'stopped',
-        why: 'superseded',
-        record: answer.record,
-        from: { nowMs: answer.nowMs, order },
-      }
-    }
-    if (answer.status === 'missing') return { kind: 'stopped', why: 'missing', order }
+    const from = { nowMs: answer.nowMs, order }
+    if (answer.status === 'superseded')
+      return { kind: 'stopped', why: 'superseded', record: answer.record, from }
+    if (answer.status === 'missing') return { kind: 'stopped', why: 'missing', from }
     if (answer.status !== 'armed') return { kind: 'stopped', why: answer.status }
     const lease: Validity = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.lease = lease

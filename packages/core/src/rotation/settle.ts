@@ -56,15 +56,15 @@ export async function settle(
     }
     const { answer } = asked
     if (answer.status === 'busy') return { kind: 'stopped', step: { kind: 'busy', forMs: 0 } }
-    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry, asked.order) }
+    const from = { nowMs: answer.nowMs, order: asked.order }
+    if (answer.status === 'missing') return { kind: 'stopped', step: gone(ctx, entry, from) }
     if (answer.status === 'superseded') {
-      const from = { nowMs: answer.nowMs, order: asked.order }
       return { kind: 'stopped', step: await takeOver(ctx, entry, answer.record, from) }
     }
     hold.lease = { untilMs: answer.untilMs, nowMs: answer.nowMs, askedAt }
     hold.heldSinceMs = answer.heldSinceMs
     hold.record = answer.record
-    adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order: asked.order })
+    adopt(ctx.questions, entry, answer.record, from)
     const now = foreignAttempts(entry, hold)
     // While this process stood still another may have had its turn: its attempt gets the whole time as well.
     if (!shownAt || now.some((id) => !counted.includes(id))) shownAt = markNow(ctx.clock)

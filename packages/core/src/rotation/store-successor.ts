@@ -105,7 +105,7 @@ async function conclude(
   entry.uncommitted = false
   if (answer.status === 'missing') {
     // Removed meanwhile: recreating it would undo what the application did.
-    forgetLink(ctx.questions, entry, order)
+    forgetLink(ctx.questions, entry, { nowMs: answer.nowMs, order })
     ctx.emit({ type: 'grant.successor_dropped', ...link })
     rotation.progress.serveWaiters()
     await revokeAtProvider(ctx, decodeTokens({ ...next, grantId: link.grantId }))

@@ -18,8 +18,8 @@ export async function takeOver(
 }
 
 /** The grant was removed, as the answer to this question says. */
-export function gone({ questions }: ManagerContext, entry: GrantEntry, order: number): RotationStep {
-  forgetLink(questions, entry, order)
+export function gone({ questions }: ManagerContext, entry: GrantEntry, from: Origin): RotationStep {
+  forgetLink(questions, entry, from)
   // Callers look again, find nothing, and say so.
   return { kind: 'moved' }
 }

@@ -53,15 +53,22 @@ describe('another chain, said in the very millisecond in which the known one was
 })
 
 describe('after a removal', () => {
-  it('an answer that may have crossed with it is of no use, and a later one is', () => {
+  it('an answer that crossed with it and was not given later is of no use', () => {
     const entry = createGrantEntry(key, false)
     const questions = { asked: 1 }
     adopt(questions, entry, record([]), { nowMs: 1, order: 1 })
     questions.asked = 3
-    forgetLink(questions, entry, 2)
-    expect(adopt(questions, entry, record([]), { nowMs: 9, order: 3 })).toBe('outdated')
+    forgetLink(questions, entry, { nowMs: 5, order: 2 })
+    expect(adopt(questions, entry, record([]), { nowMs: 5, order: 3 })).toBe('outdated')
     expect(entry.known).toBeUndefined()
-    expect(adopt(questions, entry, record([]), { nowMs: 9, order: 4 })).toBe('adopted')
+    expect(adopt(questions, entry, record([]), { nowMs: 5, order: 4 })).toBe('adopted')
+  })
+
+  // One that was saved while others looked for it in vain (simulation, seed 31084).
+  it('an answer that crossed with it and was given later is of use', () => {
+    const entry = createGrantEntry(key, false)
+    forgetLink({ asked: 3 }, entry, { nowMs: 5, order: 2 })
+    expect(adopt({ asked: 3 }, entry, record([]), { nowMs: 6, order: 3 })).toBe('adopted')
   })
 })
 

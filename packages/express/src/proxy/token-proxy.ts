@@ -111,6 +111,8 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
     throw error
   }
   if (!next) {
+    // It broke off while we waited, and tells nobody any more.
+    if (refusal.destroyed && !refusal.complete) throw new ApiUnreachable('broken')
     try {
       return give(refusal, first)
     } catch (error) {

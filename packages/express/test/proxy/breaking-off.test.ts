@@ -240,6 +240,27 @@ describe.each(versions)('through %s', (_, express) => {
     expect(errors).toEqual([])
   })
 
+  it('a 401 that breaks off while another token is waited for is no answer', async () => {
+    let tellBroken = (): void => {}
+    const broken = new Promise<void>((resolve) => {
+      tellBroken = resolve
+    })
+    const api = await startRawApi((socket) => {
+      socket.once('close', () => tellBroken())
+      socket.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nabc', () =>
+        setTimeout(() => socket.destroy(), 20),
+      )
+    })
+    const { tokens } = await startWorld({ api })
+    async function reportRejected(): Promise<undefined> {
+      await broken
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const app = express()
+    app.use(tokenProxy({ tokens: { ...tokens, reportRejected }, grantId: 'agency', target: api }))
+    expect(await get(`${await serve(app)}/a`)).toMatchObject({ status: 502 })
+  })
+
   it.each([200, 401])(
     'an application whose writeHead throws hears of it, and no call stays open: %i',
     async (status) => {
