@@ -21,6 +21,8 @@ export interface GrantEntry {
   knownAfter: number
   /** The same, of the first answer that told of the known chain. */
   chainKnownAfter: number
+  /** Removed by this process. */
+  removedChain: string | undefined
   /** Handed out without a second thought until `readyUntilMs`: the path without I/O. */
   ready: Promise<AccessToken> | undefined
   readyUntilMs: number
@@ -78,6 +80,7 @@ export function createGrantEntry(
     knownAtMs: since.knownAtMs,
     knownAfter: since.knownAfter,
     chainKnownAfter: 0,
+    removedChain: undefined,
     ready: undefined,
     readyUntilMs: 0,
     gathering: undefined,
@@ -135,6 +138,7 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
   const known = entry.known?.record
   const same = known !== undefined && isSameLink(known, record)
   const mayHaveCrossed = from.order <= entry.knownAfter
+  if (mayHaveCrossed && record.chain === entry.removedChain) return 'outdated'
   if (known === undefined && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'outdated'
   if (same && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'same'
   if (known !== undefined && !same) {
@@ -177,17 +181,32 @@ function isWorthHolding({ attempts, expiresAtMs }: GrantRecord, nowMs: number): 
   return attempts.length > 0 && (expiresAtMs === null || expiresAtMs > nowMs)
 }
 
-/**
- * The grant was removed, as the answer to this question says: nothing of it is handed out any more. Where the question
- * was asked before the known chain was known, that one may have come after the removal: then we look.
- */
+/** The store says that there is no such grant: nothing of it is handed out any more, unless it came after that. */
 export function forgetLink(questions: Questions, entry: GrantEntry, { order, nowMs }: Origin): void {
-  if (entry.known && order <= entry.chainKnownAfter) {
-    markStale(questions, entry)
+  if (entry.known && order <= entry.chainKnownAfter && entry.knownAtMs >= nowMs) {
+    // At one and the same instant either may have been first.
+    if (entry.knownAtMs === nowMs) markStale(questions, entry)
     return
   }
+  forget(questions, entry, nowMs)
+}
+
+/**
+ * This chain was removed by our own hand, after `seenAtMs`, when it was stored: it is not taken from any answer to what
+ * has been asked so far. Another chain, seen later than that, came after it.
+ */
+export function forgetChain(questions: Questions, entry: GrantEntry, chain: string, seenAtMs: number): void {
+  entry.removedChain = chain
+  if (entry.known && entry.known.record.chain !== chain && entry.knownAtMs >= seenAtMs) {
+    if (entry.knownAtMs === seenAtMs) markStale(questions, entry)
+    return
+  }
+  forget(questions, entry, seenAtMs)
+}
+
+function forget(questions: Questions, entry: GrantEntry, nowMs: number): void {
   entry.known = undefined
-  entry.knownAtMs = nowMs
+  entry.knownAtMs = Math.max(entry.knownAtMs, nowMs)
   entry.knownAfter = questions.asked
   prepare(entry)
 }

@@ -1,7 +1,7 @@
 import type { AccessToken } from '../access-token.js'
 import { checkId, checkNumber, isSafe, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
-import { forgetLink, linkOf } from '../grant/grant-entry.js'
+import { forgetChain, forgetLink, linkOf, type Origin } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
 import type { GrantKey, GrantRecord, GrantSummary, TokenPair } from '../store/token-store.js'
 import { createAbortHub } from '../time/abort-hub.js'
@@ -147,11 +147,12 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
     async revoke(grantId) {
       const key = open(grantId)
-      const { record, order } = await removeStored(key)
-      // Also where nothing was known: what is under way may be older. No answer to a removal tells when it was.
+      const { record, from } = await removeStored(key)
+      // Also where nothing is known: what is under way may show what was removed. It is the first to make room.
       const entry = ctx.grants.ensure(key)
-      forgetLink(ctx.questions, entry, { nowMs: ctx.storeClock.now(), order })
-      if (!entry.known) ctx.grants.forget(entry)
+      entry.used = false
+      if (record) forgetChain(ctx.questions, entry, record.chain, from.nowMs)
+      else forgetLink(ctx.questions, entry, from)
       entry.rotation?.wake('news')
       if (!record) return { removed: false, atProvider: 'unsupported' }
       ctx.emit({ type: 'grant.removed', provider, grantId })
@@ -183,16 +184,17 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
     return unlessAborted(aborts, gather(ctx.clock, entry, ask({})), signal)
   }
 
-  /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. */
+  /** Names what it removes: should the removal arrive late, it does not hit a newer authorization. With the look before it. */
   async function removeStored(
     key: GrantKey,
-  ): Promise<{ readonly record: GrantRecord | undefined; readonly order: number }> {
+  ): Promise<{ readonly record: GrantRecord | undefined; readonly from: Origin }> {
     for (;;) {
-      const { answer: seen, order: asked } = await askStore(ctx, (store) => store.load(key))
-      if (!seen.record) return { record: undefined, order: asked }
+      const { answer: seen, order } = await askStore(ctx, (store) => store.load(key))
+      const from = { nowMs: seen.nowMs, order }
+      if (!seen.record) return { record: undefined, from }
       const request = { ...key, expectedChain: seen.record.chain }
-      const { answer, order } = await askStore(ctx, (store) => store.remove(request))
-      if (answer.record) return { record: answer.record, order }
+      const { answer } = await askStore(ctx, (store) => store.remove(request))
+      if (answer.record) return { record: answer.record, from }
     }
   }
 

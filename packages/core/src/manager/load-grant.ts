@@ -57,12 +57,10 @@ async function load(
     order = saved.order
   }
   if (record === undefined) {
-    if (!entry.uncommitted) {
-      forgetLink(ctx.questions, entry, { nowMs, order })
-      // It may have come after this answer: whoever asks looks again.
-      if (entry.known) return
-      ctx.grants.forget(entry)
-    }
+    forgetLink(ctx.questions, entry, { nowMs, order })
+    if (entry.known) return
+    // A notice that came meanwhile must not be forgotten with it.
+    if (!entry.stale) ctx.grants.forget(entry)
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)
   }
   const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
