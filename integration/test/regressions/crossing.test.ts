@@ -7,6 +7,7 @@ import { openFleet, openManager, sleep } from './scene.js'
 
 const key = { provider: 'emulated', grantId: 'g' }
 const notFound = { code: 'GRANT_NOT_FOUND' }
+const unavailable = { code: 'STORE_UNAVAILABLE' }
 
 /** Its outcome, also when that is an error. */
 function force({ tokens }: Member, timeoutMs = 2_000): Promise<unknown> {
@@ -91,7 +92,6 @@ describe('a grant that is removed', () => {
     a.store.away = true
     remove.open()
     await revoking
-    const unavailable = { code: 'STORE_UNAVAILABLE' }
     await expect(a.tokens.getAccessToken('g', { timeoutMs: 300 })).rejects.toMatchObject(unavailable)
     await waiting
   })
@@ -124,6 +124,72 @@ describe('a grant that is removed', () => {
     await saving
     load.open()
     await expect(waiting).rejects.toMatchObject(notFound)
+  })
+
+  it('although it became known only while the removal was under way is not handed out', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const remove = b.store.hold('remove', 'before')
+    const revoking = b.tokens.revoke('g')
+    await remove.arrived
+    await b.tokens.getAccessToken('g')
+    remove.open()
+    expect(await revoking).toMatchObject({ removed: true })
+    b.store.away = true
+    await expect(b.tokens.getAccessToken('g', { timeoutMs: 300 })).rejects.toMatchObject(unavailable)
+  })
+
+  it('and authorized anew is known, when both were under way at once', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const remove = a.store.hold('remove', 'after')
+    const revoking = a.tokens.revoke('g')
+    await remove.arrived
+    // Another instant of the store's clock.
+    await sleep(5)
+    const save = a.store.hold('save', 'after')
+    const saving = a.tokens.saveGrant('g', fleet.server.issueGrant())
+    await save.arrived
+    remove.open()
+    await revoking
+    save.open()
+    const { chain } = await saving
+    a.store.away = true
+    expect(await a.tokens.getAccessToken('g', { timeoutMs: 300 })).toMatchObject({ chain })
+  })
+
+  it('and authorized anew is handed out to whoever waited since before, also when the store is away', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    await b.tokens.saveGrant('g', fleet.server.issueGrant())
+    const load = a.store.hold('load', 'after')
+    const waiting = a.tokens.getAccessToken('g')
+    await load.arrived
+    await a.tokens.revoke('g')
+    const { chain } = await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    a.store.away = true
+    load.open()
+    expect(await waiting).toMatchObject({ chain })
+  })
+
+  it('is told of by a notice that is not forgotten with an older answer', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const [a, b] = [fleet.member(), fleet.member()]
+    const load = a.store.hold('load', 'after')
+    const waiting = a.tokens.getAccessToken('g')
+    await load.arrived
+    await sleep(5)
+    const save = a.store.hold('save', 'after')
+    const saving = a.tokens.saveGrant('g', fleet.server.issueGrant())
+    await save.arrived
+    await b.tokens.revoke('g')
+    load.open()
+    await expect(waiting).rejects.toMatchObject(notFound)
+    save.open()
+    await saving
+    await expect(a.tokens.getAccessToken('g')).rejects.toMatchObject(notFound)
   })
 
   // Whoever waited heard of trouble at the provider.
@@ -164,6 +230,53 @@ describe('a grant that is removed', () => {
     load.open()
     expect(await second).toMatchObject({ chain })
     expect(await forced).toMatchObject({ chain })
+  })
+})
+
+describe('an older answer that there is no such grant', () => {
+  it('does not deny one whose successor finds no store', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const a = fleet.member()
+    const load = a.store.hold('load', 'after')
+    const waiting = a.tokens.getAccessToken('g')
+    await load.arrived
+    const { chain } = await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const commit = a.store.hold('commit', 'before', 'every')
+    expect(await force(a, 3_000)).toMatchObject({ chain, generation: 2 })
+    load.open()
+    expect(await waiting).toMatchObject({ chain })
+    commit.open()
+  })
+
+  it('does not make a later removal an earlier one', async () => {
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    let nowMs = Date.now()
+    const { watch: _, ...memory } = memoryStore({ now: () => nowMs })
+    const store = gatedStore(memory)
+    const tokens = openManager({ provider: fleet.facts, store, timings: shortTimings })
+    await tokens.saveGrant('g', fleet.server.issueGrant())
+    // A rotation keeps the grant in memory.
+    const acquire = store.hold('acquire', 'after')
+    const forced = tokens.getAccessToken('g', { forceRefresh: true, timeoutMs: 2_000 })
+    await acquire.arrived
+    await tokens.revoke('g')
+    nowMs += 10
+    const load = store.hold('load', 'after')
+    const asked = tokens.getAccessToken('g')
+    await load.arrived
+    nowMs += 10
+    const save = store.hold('save', 'after')
+    const saving = tokens.saveGrant('g', fleet.server.issueGrant())
+    await save.arrived
+    nowMs += 10
+    expect(await tokens.revoke('g')).toMatchObject({ removed: true })
+    load.open()
+    await expect(asked).rejects.toMatchObject(notFound)
+    save.open()
+    await saving
+    await expect(tokens.getAccessToken('g')).rejects.toMatchObject(notFound)
+    acquire.open()
+    await expect(forced).rejects.toMatchObject(notFound)
   })
 })
 
