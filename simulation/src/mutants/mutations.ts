@@ -42,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'adopting a lower generation',
-    file: 'grant/grant-entry.ts',
+    file: 'grant/adopt.ts',
     from: "if (record.generation < known.generation) return mayHaveCrossed ? 'outdated' : 'rolled-back'",
     to: "if (record.generation < known.generation && mayHaveCrossed) return 'outdated'",
   },

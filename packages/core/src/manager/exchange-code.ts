@@ -1,6 +1,6 @@
 import { errorName } from '../error-name.js'
 import { EvergrantError, type EvergrantErrorCode } from '../errors.js'
-import { adopt } from '../grant/grant-entry.js'
+import { adopt } from '../grant/adopt.js'
 import { decodeTokens } from '../grant/grant-tokens.js'
 import { backoffMs } from '../rotation/backoff.js'
 import type { NoSlot, Slot } from '../rotation/budget.js'

@@ -1,5 +1,6 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, forgetLink, type GrantEntry, linkOf } from '../grant/grant-entry.js'
+import { adopt, forgetLink } from '../grant/adopt.js'
+import { type GrantEntry, linkOf } from '../grant/grant-entry.js'
 import { encodeTokens } from '../grant/grant-tokens.js'
 import { startRotation } from '../rotation/rotation.js'
 import { askStore } from './ask-store.js'

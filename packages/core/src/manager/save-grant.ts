@@ -1,5 +1,6 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, linkOf } from '../grant/grant-entry.js'
+import { adopt } from '../grant/adopt.js'
+import { linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, type GrantTokens } from '../grant/grant-tokens.js'
 import { backoffMs } from '../rotation/backoff.js'
 import type { GrantKey, GrantRecord, TokenPair } from '../store/token-store.js'

@@ -1,4 +1,5 @@
-import { markStale, notice } from '../grant/grant-entry.js'
+import { notice } from '../grant/adopt.js'
+import { markStale } from '../grant/grant-entry.js'
 import type { StoreWatcher } from '../store/token-store.js'
 import { elapsedMs, type Mark, markNow } from '../time/clock.js'
 import { tryStore } from './ask-store.js'

@@ -1,5 +1,6 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
+import { adopt } from '../grant/adopt.js'
+import { type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
 import type { KnownGrant } from '../grant/grant-tokens.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'

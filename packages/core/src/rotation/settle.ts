@@ -1,5 +1,6 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, type GrantEntry } from '../grant/grant-entry.js'
+import { adopt } from '../grant/adopt.js'
+import type { GrantEntry } from '../grant/grant-entry.js'
 import { tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'
 import { type Mark, markNow, surelyElapsedMs } from '../time/clock.js'

@@ -1,5 +1,6 @@
 import { EvergrantError } from '../errors.js'
-import { adopt, forgetLink, type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
+import { adopt, forgetLink } from '../grant/adopt.js'
+import { type GrantEntry, isSameLink, linkOf } from '../grant/grant-entry.js'
 import { decodeTokens, holdsSpent, type KnownGrant } from '../grant/grant-tokens.js'
 import { type Asked, tryStore } from '../manager/ask-store.js'
 import type { ManagerContext } from '../manager/context.js'

@@ -1,4 +1,5 @@
-import { adopt, forgetLink, type GrantEntry, linkOf, type Origin } from '../grant/grant-entry.js'
+import { adopt, forgetLink, type Origin } from '../grant/adopt.js'
+import { type GrantEntry, linkOf } from '../grant/grant-entry.js'
 import type { ManagerContext } from '../manager/context.js'
 import type { GrantRecord } from '../store/token-store.js'
 import { restoreLink } from './restore-link.js'

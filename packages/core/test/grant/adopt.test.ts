@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EvergrantError } from '../../src/errors.js'
-import { adopt, createGrantEntry, forgetLink, type GrantEntry } from '../../src/grant/grant-entry.js'
+import { adopt, forgetLink } from '../../src/grant/adopt.js'
+import { createGrantEntry, type GrantEntry } from '../../src/grant/grant-entry.js'
 import type { GrantRecord, SendAttempt } from '../../src/store/token-store.js'
 
 const key = { provider: 'p', grantId: 'g' }
