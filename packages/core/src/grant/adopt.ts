@@ -12,6 +12,8 @@ export type Adoption = 'same' | 'adopted' | 'outdated' | 'rolled-back'
 export interface Origin {
   readonly nowMs: number
   readonly order: number
+  /** The chain that stood there before, where the store was told to take its place: that one is older for sure. */
+  readonly replaced?: string | undefined
 }
 
 /**
@@ -27,12 +29,12 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
   const same = known !== undefined && isSameLink(known, record)
   const mayHaveCrossed = from.order <= entry.knownAfter
   if (mayHaveCrossed && record.chain === entry.removedChain) return 'outdated'
-  if (known === undefined && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'outdated'
+  if (known === undefined && mayHaveCrossed && from.nowMs < entry.knownAtMs) return 'outdated'
   if (same && mayHaveCrossed && from.nowMs <= entry.knownAtMs) return 'same'
   if (known !== undefined && !same) {
     if (known.chain === record.chain) {
       if (record.generation < known.generation) return mayHaveCrossed ? 'outdated' : 'rolled-back'
-    } else if (mayHaveCrossed && from.nowMs <= entry.knownAtMs) {
+    } else if (mayHaveCrossed && from.nowMs <= entry.knownAtMs && known.chain !== from.replaced) {
       const isTie = from.nowMs === entry.knownAtMs
       // Chains do not come back: asked when the known one was known already, this one came after it.
       if (!isTie || from.order <= entry.chainKnownAfter) {
@@ -41,12 +43,15 @@ export function adopt(questions: Questions, entry: GrantEntry, record: GrantReco
       }
     }
   }
+  const isDoubtful = known === undefined && mayHaveCrossed && from.nowMs === entry.knownAtMs
   if (known?.chain !== record.chain) entry.chainKnownAfter = questions.asked
   entry.known = knowGrant(record)
   entry.knownAtMs = from.nowMs
   entry.knownAfter = questions.asked
   if (from.order > entry.staleAfter || (entry.noticed && isSameLink(entry.noticed, record)))
     entry.stale = false
+  // In the millisecond of the removal: either may have been first, so we look.
+  if (isDoubtful) markStale(questions, entry)
   if (!same) {
     entry.rejected = false
     entry.failure = undefined

@@ -29,7 +29,7 @@ export async function saveNewChain(
   const { answer, order } = await askStore(ctx, (store) => store.save(request))
   if (answer.status !== 'saved') return undefined
   const entry = ctx.grants.ensure(key)
-  adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order })
+  adopt(ctx.questions, entry, answer.record, { nowMs: answer.nowMs, order, replaced: seen?.chain })
   // Who waited for the old authorization's rotation has what it wants.
   entry.rotation?.progress.serveWaiters()
   entry.rotation?.wake('news')

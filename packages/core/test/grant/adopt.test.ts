@@ -45,6 +45,14 @@ describe('another chain, said in the very millisecond in which the known one was
     expect(entry.stale).toBe(false)
   })
 
+  // (simulation, seeds 49129 and 69198)
+  it('is newer if it took the place of the known one', () => {
+    const entry = createGrantEntry(key, false)
+    adopt({ asked: 2 }, entry, record([]), { nowMs: 5, order: 1 })
+    expect(adopt({ asked: 2 }, entry, next, { nowMs: 5, order: 2, replaced: 'c' })).toBe('adopted')
+    expect(entry.stale).toBe(false)
+  })
+
   it('may be older if it was asked for before', () => {
     const entry = createGrantEntry(key, false)
     adopt({ asked: 2 }, entry, record([]), { nowMs: 5, order: 2 })
@@ -54,15 +62,23 @@ describe('another chain, said in the very millisecond in which the known one was
 })
 
 describe('after a removal', () => {
-  it('an answer that crossed with it and was not given later is of no use', () => {
+  it('an answer that crossed with it and was given before it is of no use', () => {
     const entry = createGrantEntry(key, false)
     const questions = { asked: 1 }
     adopt(questions, entry, record([]), { nowMs: 1, order: 1 })
     questions.asked = 3
     forgetLink(questions, entry, { nowMs: 5, order: 2 })
-    expect(adopt(questions, entry, record([]), { nowMs: 5, order: 3 })).toBe('outdated')
+    expect(adopt(questions, entry, record([]), { nowMs: 4, order: 3 })).toBe('outdated')
     expect(entry.known).toBeUndefined()
-    expect(adopt(questions, entry, record([]), { nowMs: 5, order: 4 })).toBe('adopted')
+    expect(adopt(questions, entry, record([]), { nowMs: 4, order: 4 })).toBe('adopted')
+  })
+
+  // (simulation, seed 54758)
+  it('an answer of the same millisecond is taken, and looked after', () => {
+    const entry = createGrantEntry(key, false)
+    forgetLink({ asked: 3 }, entry, { nowMs: 5, order: 2 })
+    expect(adopt({ asked: 3 }, entry, record([]), { nowMs: 5, order: 3 })).toBe('adopted')
+    expect(entry.stale).toBe(true)
   })
 
   // One that was saved while others looked for it in vain (simulation, seed 31084).
