@@ -41,6 +41,38 @@ async function successorInHand(a: Member): Promise<{ open(): void; rotated: Prom
   return { open: commit.open, rotated }
 }
 
+/**
+ * A process that is about to arm stands still, and its clocks do not show it: a paused virtual machine. B sends
+ * meanwhile, then the process's old question gets it the lease once more, and it wakes.
+ */
+async function overtakenInItsSleep(b: Member, first = async (): Promise<void> => {}): Promise<void> {
+  const own = gatedStore(fleet.store)
+  const acquire = vi.spyOn(fleet.store, 'acquire')
+  const paused = createTokenManager({ provider: fleet.facts, store: own, timings: shortTimings })
+  try {
+    const arm = own.hold('arm', 'before')
+    const rotated = paused.getAccessToken('g', { forceRefresh: true })
+    await arm.arrived
+    fleet.clock.jump(5_000)
+    await first()
+    const commit = b.store.hold('commit', 'before', 'every')
+    const others = force(b)
+    await commit.arrived
+    expect((await stored()).sends).toBe(1)
+    fleet.clock.jump(5_000)
+    const [late] = acquire.mock.calls[0] ?? []
+    if (!late) throw new Error('the lease was never asked for')
+    expect(await fleet.store.acquire(late)).toMatchObject({ status: 'acquired' })
+    arm.open()
+    commit.open()
+    const [ours, theirs] = await Promise.all([rotated, others])
+    expect([ours.generation, theirs.generation]).toEqual([2, 2])
+    expectOneSpend()
+  } finally {
+    await paused.close()
+  }
+}
+
 function expectOneSpend(): void {
   expect(fleet.server.ledger.tokenRequests()).toHaveLength(1)
   expect(fleet.server.ledger.doubleSpends()).toHaveLength(0)
@@ -154,31 +186,7 @@ describe('counterexamples', () => {
   it('C12: a late question that gets the lease once more arms nothing after another has sent', async () => {
     fleet = await startFleet(revoking)
     const [, b] = await twoMembers()
-    // Its clocks do not show that it stands still: a paused virtual machine.
-    const own = gatedStore(fleet.store)
-    const acquire = vi.spyOn(fleet.store, 'acquire')
-    const paused = createTokenManager({ provider: fleet.facts, store: own, timings: shortTimings })
-    try {
-      await paused.getAccessToken('g')
-      const arm = own.hold('arm', 'before')
-      const rotated = paused.getAccessToken('g', { forceRefresh: true })
-      await arm.arrived
-      fleet.clock.jump(5_000)
-      const commit = b.store.hold('commit', 'before', 'every')
-      const others = force(b)
-      await commit.arrived
-      fleet.clock.jump(5_000)
-      const [late] = acquire.mock.calls[0] ?? []
-      if (!late) throw new Error('the lease was never asked for')
-      expect(await fleet.store.acquire(late)).toMatchObject({ status: 'acquired' })
-      arm.open()
-      commit.open()
-      const [ours, theirs] = await Promise.all([rotated, others])
-      expect([ours.generation, theirs.generation]).toEqual([2, 2])
-      expectOneSpend()
-    } finally {
-      await paused.close()
-    }
+    await overtakenInItsSleep(b)
   })
 
   // The number of sends tells nothing: one that was seen was taken back, and another came (simulation, seed 66415).
@@ -191,30 +199,6 @@ describe('counterexamples', () => {
     if (lease.status !== 'acquired') throw new Error(`the lease is not free: ${lease.status}`)
     await fleet.store.arm({ ...seen, ttlMs: 1_000, heldSinceMs: lease.heldSinceMs })
     await fleet.store.release({ ...seen, outcome: 'lost' })
-    const own = gatedStore(fleet.store)
-    const acquire = vi.spyOn(fleet.store, 'acquire')
-    const paused = createTokenManager({ provider: fleet.facts, store: own, timings: shortTimings })
-    try {
-      const arm = own.hold('arm', 'before')
-      const rotated = paused.getAccessToken('g', { forceRefresh: true })
-      await arm.arrived
-      fleet.clock.jump(5_000)
-      await fleet.store.release({ ...seen, outcome: 'not-sent' })
-      const commit = b.store.hold('commit', 'before', 'every')
-      const others = force(b)
-      await commit.arrived
-      expect((await stored()).sends).toBe(1)
-      fleet.clock.jump(5_000)
-      const [late] = acquire.mock.calls[0] ?? []
-      if (!late) throw new Error('the lease was never asked for')
-      expect(await fleet.store.acquire(late)).toMatchObject({ status: 'acquired' })
-      arm.open()
-      commit.open()
-      const [ours, theirs] = await Promise.all([rotated, others])
-      expect([ours.generation, theirs.generation]).toEqual([2, 2])
-      expectOneSpend()
-    } finally {
-      await paused.close()
-    }
+    await overtakenInItsSleep(b, () => fleet.store.release({ ...seen, outcome: 'not-sent' }))
   })
 })

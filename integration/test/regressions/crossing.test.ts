@@ -3,11 +3,19 @@ import { memoryStore, type StoreWatcher } from '@evergrant/core'
 import { describe, expect, it } from 'vitest'
 import { gatedStore } from '../gated-store.js'
 import { type Member, shortTimings } from '../small-fleet.js'
-import { openFleet, openManager, sleep } from './scene.js'
+import { openFleet, openManager } from './scene.js'
 
 const key = { provider: 'emulated', grantId: 'g' }
 const notFound = { code: 'GRANT_NOT_FOUND' }
 const unavailable = { code: 'STORE_UNAVAILABLE' }
+
+/** Two members of a fleet, the second of which has not looked at the grant that the first has saved. */
+async function aSavedGrant() {
+  const fleet = await openFleet({ preset: 'oidcProvider' })
+  const [a, b] = [fleet.member(), fleet.member()]
+  await a.tokens.saveGrant('g', fleet.server.issueGrant())
+  return { fleet, a, b }
+}
 
 /** Its outcome, also when that is an error. */
 function force({ tokens }: Member, timeoutMs = 2_000): Promise<unknown> {
@@ -17,9 +25,7 @@ function force({ tokens }: Member, timeoutMs = 2_000): Promise<unknown> {
 describe('a grant that is removed', () => {
   // What was read before the removal was handed out after it (simulation, seed 83243).
   it('during a look at the store is not handed out', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const [a, b] = [fleet.member(), fleet.member()]
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { b } = await aSavedGrant()
     const load = b.store.hold('load', 'after')
     const waiting = b.tokens.getAccessToken('g')
     await load.arrived
@@ -49,9 +55,7 @@ describe('a grant that is removed', () => {
   )
 
   it('during the answer to a commit is not there, for whoever waits for that', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const a = fleet.member()
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { a } = await aSavedGrant()
     const commit = a.store.hold('commit', 'after')
     const waiting = force(a)
     await commit.arrived
@@ -61,9 +65,7 @@ describe('a grant that is removed', () => {
   })
 
   it('while its successor finds no store is not handed out as that', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const a = fleet.member()
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { a } = await aSavedGrant()
     const commit = a.store.hold('commit', 'before', 'every')
     const remove = a.store.hold('remove', 'after')
     const waiting = force(a, 3_000)
@@ -78,21 +80,21 @@ describe('a grant that is removed', () => {
   })
 
   it('beside a rotation is not handed out by a process that cannot ask the store then', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const a = fleet.member()
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { a } = await aSavedGrant()
     const acquire = a.store.hold('acquire', 'after')
     const remove = a.store.hold('remove', 'after')
     const waiting = force(a, 300)
     await acquire.arrived
     const revoking = a.tokens.revoke('g')
     await remove.arrived
+    const arm = a.store.hold('arm', 'before')
     acquire.open()
-    await sleep(0)
+    await arm.arrived
     a.store.away = true
     remove.open()
     await revoking
     await expect(a.tokens.getAccessToken('g', { timeoutMs: 300 })).rejects.toMatchObject(unavailable)
+    arm.open()
     await waiting
   })
 
@@ -127,9 +129,7 @@ describe('a grant that is removed', () => {
   })
 
   it('although it became known only while the removal was under way is not handed out', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const [a, b] = [fleet.member(), fleet.member()]
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { b } = await aSavedGrant()
     const remove = b.store.hold('remove', 'before')
     const revoking = b.tokens.revoke('g')
     await remove.arrived
@@ -141,14 +141,12 @@ describe('a grant that is removed', () => {
   })
 
   it('and authorized anew is known, when both were under way at once', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const a = fleet.member()
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { fleet, a } = await aSavedGrant()
     const remove = a.store.hold('remove', 'after')
     const revoking = a.tokens.revoke('g')
     await remove.arrived
     // Another instant of the store's clock.
-    await sleep(5)
+    fleet.clock.jump(5)
     const save = a.store.hold('save', 'after')
     const saving = a.tokens.saveGrant('g', fleet.server.issueGrant())
     await save.arrived
@@ -180,7 +178,7 @@ describe('a grant that is removed', () => {
     const load = a.store.hold('load', 'after')
     const waiting = a.tokens.getAccessToken('g')
     await load.arrived
-    await sleep(5)
+    fleet.clock.jump(5)
     const save = a.store.hold('save', 'after')
     const saving = a.tokens.saveGrant('g', fleet.server.issueGrant())
     await save.arrived
@@ -194,9 +192,7 @@ describe('a grant that is removed', () => {
 
   // Whoever waited heard of trouble at the provider.
   it('is handed out when it was authorized anew and rotated before the removal was answered', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const a = fleet.member()
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { fleet, a } = await aSavedGrant()
     const remove = a.store.hold('remove', 'after')
     const revoking = a.tokens.revoke('g')
     await remove.arrived
@@ -211,9 +207,7 @@ describe('a grant that is removed', () => {
   })
 
   it('and authorized anew is not missing because an older answer says so', async () => {
-    const fleet = await openFleet({ preset: 'oidcProvider' })
-    const [a, b] = [fleet.member(), fleet.member()]
-    await a.tokens.saveGrant('g', fleet.server.issueGrant())
+    const { fleet, a, b } = await aSavedGrant()
     await a.tokens.getAccessToken('g')
     const asked = a.store.hold('acquire', 'before')
     const acquire = a.store.hold('acquire', 'after')

@@ -21,7 +21,7 @@ export interface GrantEntry {
   knownAfter: number
   /** The same, of the first answer that told of the known chain. */
   chainKnownAfter: number
-  /** Removed by this process. */
+  /** The chain that `revoke()` removed: answers to what was asked before may still name it. */
   removedChain: string | undefined
   /** Handed out without a second thought until `readyUntilMs`: the path without I/O. */
   ready: Promise<AccessToken> | undefined

@@ -170,6 +170,7 @@ async function saveUntilStored(
       await pause(failures)
     }
     // The first answer may have been lost, and others may have authorized since.
+    // A notice that comes before the answer must find it.
     ctx.grants.ensure(key)
     const asked = await tryStore(ctx, (store) => store.load(key))
     if (asked instanceof EvergrantError) {

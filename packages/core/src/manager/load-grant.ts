@@ -57,14 +57,16 @@ async function load(
     nowMs = saved.answer.nowMs
     order = saved.order
   }
+  const from = { nowMs, order }
   if (record === undefined) {
-    forgetLink(ctx.questions, entry, { nowMs, order })
+    forgetLink(ctx.questions, entry, from)
+    // What is known came after that.
     if (entry.known) return
     // A notice that came meanwhile must not be forgotten with it.
     if (!entry.stale) ctx.grants.forget(entry)
     throw new EvergrantError('GRANT_NOT_FOUND', 'There is no such grant', entry.key)
   }
-  const adoption = adopt(ctx.questions, entry, record, { nowMs, order })
+  const adoption = adopt(ctx.questions, entry, record, from)
   // The grant was removed while this answer was under way.
   if (adoption === 'outdated' && !entry.known) return load(ctx, entry, clientCredentials)
   if (adoption === 'rolled-back' && !entry.uncommitted) {

@@ -65,6 +65,7 @@ export async function saveKeepingRefreshToken(
         throw new EvergrantError('OUTCOME_UNKNOWN', message, key)
       }
       const next = pairFrom(decodeTokens(answer.record))
+      // As in `saveNewChain`.
       ctx.grants.ensure(key)
       const committed = await askStore(ctx, (store) => store.commit({ ...link, attempt, next }))
       if (committed.answer.status === 'committed') {

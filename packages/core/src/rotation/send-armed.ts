@@ -17,8 +17,8 @@ export type Stopped = { readonly kind: 'stopped' } & (
   | { readonly why: 'superseded'; readonly record: GrantRecord; readonly from: Origin }
   | { readonly why: 'store'; readonly error: EvergrantError }
   | { readonly why: 'budget'; readonly forMs: number }
-  /** `late`: lease or slot ran out before the bytes could leave. */
   | { readonly why: 'missing'; readonly from: Origin }
+  /** `late`: lease or slot ran out before the bytes could leave. */
   | { readonly why: 'not-holder' | 'late' | 'closing' }
 )
 

@@ -21,7 +21,10 @@ export interface ApiCall {
   readonly headers: RawHeaders
   /** When its client leaves the call ends, also when the answer has begun. */
   readonly res: ServerResponse
-  /** Takes the answer, in the very event that it comes with: its body then flows on without being kept first. */
+  /**
+   * Takes the answer, in the very event that it comes with: its body then flows on without being kept first. Lets go
+   * of the answer when it throws.
+   */
   readonly give: (answer: IncomingMessage, token: AccessToken) => void
 }
 
@@ -65,7 +68,6 @@ export function callApi(
         api.give(answer, token)
         resolve(undefined)
       } catch (error) {
-        answer.destroy()
         reject(error)
       }
     })

@@ -96,8 +96,14 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
   const id = typeof grantId === 'string' ? grantId : await grantIdOf(settings, req)
   const first = await tokens.getAccessToken(id, wait)
   const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body))
-  const give = (answer: IncomingMessage, token: AccessToken): void =>
-    passOn(answer, { token, path, target, mountPath: req.baseUrl }, res)
+  const give = (answer: IncomingMessage, token: AccessToken): void => {
+    try {
+      passOn(answer, { token, path, target, mountPath: req.baseUrl }, res)
+    } catch (error) {
+      answer.destroy()
+      throw error
+    }
+  }
   const call = { settings, method: req.method, path, headers, res, give, mayRepeat: body.kind !== 'stream' }
   const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
 
@@ -113,12 +119,7 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
   if (!next) {
     // It broke off while we waited, and tells nobody any more.
     if (refusal.destroyed && !refusal.complete) throw new ApiUnreachable('broken')
-    try {
-      return give(refusal, first)
-    } catch (error) {
-      refusal.destroy()
-      throw error
-    }
+    return give(refusal, first)
   }
   if (body.kind === 'stream') {
     // The rest of the body needs no sending any more.

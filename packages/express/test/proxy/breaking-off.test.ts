@@ -241,23 +241,19 @@ describe.each(versions)('through %s', (_, express) => {
   })
 
   it('a 401 that breaks off while another token is waited for is no answer', async () => {
-    let tellBroken = (): void => {}
-    const broken = new Promise<void>((resolve) => {
-      tellBroken = resolve
-    })
+    let breakOff = (): void => {}
     const api = await startRawApi((socket) => {
-      socket.once('close', () => tellBroken())
-      socket.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nabc', () =>
-        setTimeout(() => socket.destroy(), 20),
-      )
+      breakOff = () => socket.destroy()
+      socket.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nabc')
     })
     const { tokens } = await startWorld({ api })
+    const agent = new Agent({ keepAlive: true })
     async function reportRejected(): Promise<undefined> {
-      await broken
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      breakOff()
+      await vi.waitFor(() => expect(Object.values(agent.sockets).flat()).toHaveLength(0))
     }
     const app = express()
-    app.use(tokenProxy({ tokens: { ...tokens, reportRejected }, grantId: 'agency', target: api }))
+    app.use(tokenProxy({ tokens: { ...tokens, reportRejected }, grantId: 'agency', target: api, agent }))
     expect(await get(`${await serve(app)}/a`)).toMatchObject({ status: 502 })
   })
 
