@@ -123,6 +123,13 @@ describe('a seed that a judge misread', () => {
   })
 })
 
+describe('a seed whose tries were misread', () => {
+  it('93667: an answer that came just when core gave it up was taken for none', async () => {
+    const { tally } = await playSeed(core, 93667)
+    expect(reportCoverage(Object.fromEntries(tally.coverage)).impossible).toEqual([])
+  })
+})
+
 describe('a seed', () => {
   it.each([1, 18, 53, 588])('%i gives the same trace each time', async (seed) => {
     const [first, second] = [await playSeed(core, seed), await playSeed(core, seed)]

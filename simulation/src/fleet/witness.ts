@@ -7,7 +7,7 @@ import type { FleetProcess } from './fleet-process.js'
 
 /**
  * Looks on between core and its store: what core asks for, and what it learns. An answer that came after core had
- * given up the question tells it nothing.
+ * given up the question tells it nothing; of one that came in that very moment nobody here knows.
  */
 export function witnessed(world: World, owner: FleetProcess, store: TokenStore): TokenStore {
   const { time, verdicts, facts, tries } = world
@@ -20,11 +20,15 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     question: () => Promise<A>,
     learnFrom: (answer: A) => void = () => {},
     leastWaitMs: number = storeTimeoutMs,
+    nobodyKnows: () => void = () => {},
   ): Promise<A> {
     const askedAt = markClocks(owner.process, time)
     const answer = await question()
     const tookMs = owner.process.machine.monotonicMs() - askedAt.monotonicMs
-    if (tookMs >= storeTimeoutMs - 1) return answer
+    if (tookMs >= storeTimeoutMs - 1) {
+      if (tookMs < storeTimeoutMs + 1) nobodyKnows()
+      return answer
+    }
     const anchor = owner.anchors.get(provider)
     const { nowMs } = (answer ?? {}) as { nowMs?: number }
     const isHeard = nowMs !== undefined && tookMs < leastWaitMs - 1
@@ -56,12 +60,21 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     owner.known.set(name, { chain: record.chain, generation: record.generation, access, state: record.state })
   }
 
-  const hears =
-    (step: 'acquire' | 'arm' | 'fail', key: GrantKey) =>
-    (answer: { readonly status: string }): void => {
+  /** A question of a try. */
+  function askFor<A extends { readonly status: string }>(
+    step: 'acquire' | 'arm' | 'fail',
+    key: GrantKey,
+    question: () => Promise<A>,
+    judge: (answer: A) => void = () => {},
+  ): Promise<A> {
+    const hear = (answer: A): void => {
       tries.heard(process, key, step, answer.status)
       learnFrom(key, answer)
+      judge(answer)
     }
+    return ask(key.provider, question, hear, storeTimeoutMs, () => tries.maybeHeard(process, key))
+  }
+
   function forget(key: GrantKey): void {
     owner.known.delete(grantName(key))
     owner.handed.delete(key.grantId)
@@ -103,19 +116,11 @@ export function witnessed(world: World, owner: FleetProcess, store: TokenStore):
     acquire(request) {
       owner.lookedAtMs.set(grantName(request), time.nowMs)
       tries.asks(process, request)
-      const hear = hears('acquire', request)
       const judge = judgeSettling(verdicts.bench, process, request)
-      return ask(
-        request.provider,
-        () => store.acquire(request),
-        (answer) => {
-          hear(answer)
-          judge(answer)
-        },
-      )
+      return askFor('acquire', request, () => store.acquire(request), judge)
     },
-    arm: (request) => ask(request.provider, () => store.arm(request), hears('arm', request)),
-    fail: (request) => ask(request.provider, () => store.fail(request), hears('fail', request)),
+    arm: (request) => askFor('arm', request, () => store.arm(request)),
+    fail: (request) => askFor('fail', request, () => store.fail(request)),
     async release(request) {
       await store.release(request).finally(() => tries.released(process, request, owner.closing))
     },

@@ -29,6 +29,8 @@ export interface Tries {
   carriedOut(process: SimProcess, write: StoreWrite): void
   /** Core heard the answer. */
   heard(process: SimProcess, key: GrantKey, step: 'acquire' | 'arm' | 'fail', status: string): void
+  /** An answer came just when core gave it up: what core made of it cannot be told. */
+  maybeHeard(process: SimProcess, key: GrantKey): void
   /** Core heard that the budget is used up for so long. */
   toldToWait(process: SimProcess, provider: string, forMs: number): void
   released(process: SimProcess, of: GrantKey & { readonly attempt: string }, isClosing: boolean): void
@@ -139,6 +141,9 @@ export function createTries(options: {
       else if (status === 'superseded' || status === 'missing') judge(each, 'overtaken')
       else if (status === 'busy') judge(each, 'busy')
       else if (status === 'not-holder') judge(each, 'lease lost')
+    },
+    maybeHeard(process, key) {
+      judge(find(process, key), 'untold')
     },
     toldToWait(process, provider, forMs) {
       const times = shutUntilMs.get(process) ?? new Map<string, number>()
