@@ -12,7 +12,11 @@ export interface Throughput<N extends string> {
 
 const CONCURRENCY = 16
 
-/** Rounds of so many requests in turn, in changing order: what else the machine does hits all alike. */
+/**
+ * Rounds of so many requests, each in an order by lot: what else the machine does hits all alike, and so does what a
+ * contender leaves behind (garbage, and code made ready for itself) to the next. In turn, there and back, the first and
+ * the last follow themselves.
+ */
 export async function measureThroughput<N extends string>(
   contenders: Contenders<N>,
   { rounds, requests }: { readonly rounds: number; readonly requests: number },
@@ -20,7 +24,7 @@ export async function measureThroughput<N extends string>(
   const names = Object.keys(contenders) as N[]
   const rates = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<N, number[]>
   for (let round = -2; round < rounds; round++) {
-    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+    for (const name of shuffled(names)) {
       const rate = await rateOf(contenders[name], requests)
       if (round >= 0) rates[name].push(rate)
     }
@@ -37,6 +41,11 @@ export async function measureThroughput<N extends string>(
       return { median: at(0.5), quartiles: [at(0.25), at(0.75)] }
     },
   }
+}
+
+function shuffled<T>(all: readonly T[]): T[] {
+  const left = [...all]
+  return all.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!)
 }
 
 async function rateOf(call: () => Promise<unknown>, requests: number): Promise<number> {

@@ -63,6 +63,26 @@ describe('a fetch of the application', () => {
   })
 })
 
+describe('what wraps the runtime\u2019s fetch', () => {
+  // Tracing writes into the headers that it is given: they are those of one request.
+  it('may add to the headers of one request without the next one having them', async () => {
+    const seen: string[][] = []
+    vi.stubGlobal('fetch', async (_input: unknown, init?: RequestInit) => {
+      const headers = init?.headers as Record<string, string>
+      seen.push(Object.keys(headers))
+      headers.traceparent = 'one'
+      return new Response('ok')
+    })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const fleet = await openFleet({ preset: 'oidcProvider' })
+    const { tokens } = fleet.member()
+    await tokens.saveGrant('g', { access_token: 'a', refresh_token: 'r', expires_in: 3_600 })
+    const call = fetchWithTokens({ tokens, grantId: 'g' })
+    for (const path of ['1', '2']) await call(`http://localhost/${path}`)
+    expect(seen).toEqual([['authorization'], ['authorization']])
+  })
+})
+
 describe('a 401', () => {
   // It was taken for the API's word about a token that it never saw.
   it('of another origin, to which no token went, costs no rotation', async () => {

@@ -2,7 +2,7 @@ import type { AccessToken } from '../access-token.js'
 import { checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import type { TokenManager, WaitOptions } from '../manager/token-manager.js'
-import { BearerHeaders } from './bearer-headers.js'
+import { BearerHeaders, bearer } from './bearer-headers.js'
 import { scrubError } from './scrub-error.js'
 
 /** What {@link fetchWithTokens} takes. */
@@ -43,33 +43,39 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   }
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
 
+  const isOfApi = rememberApiUrls((url) => tokens.isApiUrl(url))
+
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = new URL(input instanceof Request ? input.url : input)
+    const href = typeof input === 'string' ? input : input instanceof Request ? input.url : input.href
     const given = init?.headers ?? request?.headers
     // A `fetch` of the application's gets what it always got.
     const headers = given || options.fetch ? new Headers(given) : undefined
-    if (!tokens.isApiUrl(url) || headers?.has('authorization')) return send(input, init)
+    if (!isOfApi(href) || headers?.has('authorization')) return send(input, init)
 
     const method = init?.method ?? request?.method ?? 'GET'
     const signal = init?.signal ?? request?.signal
     const wait = { signal, timeoutMs }
     // Here and below: no wait where there is nothing to wait for, as each costs every request time.
-    const id = typeof grantId === 'string' ? grantId : await grantId({ url, method })
+    const id = typeof grantId === 'string' ? grantId : await grantId({ url: new URL(href), method })
     const token = await tokens.getAccessToken(id, wait)
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is sent first, the original kept for the replay.
     const copy = request?.body && init?.body === undefined ? request.clone() : undefined
+    let sent = token
     try {
-      const first = await sendWith(copy ?? input, init, headers, token)
-      const next = first.status === 401 ? await replacementAfter(first, url, token, wait) : undefined
+      const first = await send(copy ?? input, withToken(init, headers, sent))
+      const next = first.status === 401 ? await replacementAfter(first, href, token, wait) : undefined
       if (!next) return first
       await first.body?.cancel()
       if (!canReplay) {
         const message = 'The API refused the token, and the body was a stream that can be sent only once'
         throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider: token.provider, grantId: id })
       }
-      return await sendWith(input, init, headers, next)
+      sent = next
+      return await send(input, withToken(init, headers, sent))
+    } catch (error) {
+      throw scrubError(error, sent)
     } finally {
       // What was kept and not sent must not be held by the tee; what was sent is not ours any more and refuses this.
       // Not waited for: an answer may come before the body has ended, and the tee lets go only then.
@@ -80,12 +86,12 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   /** The token to send it with once more; `undefined`: the 401 stands. */
   async function replacementAfter(
     answer: Response,
-    { origin }: URL,
+    href: string,
     token: AccessToken,
     wait: WaitOptions,
   ): Promise<AccessToken | undefined> {
     // A redirect to another origin went without the token: a 401 from there says nothing about it.
-    const strayed = answer.redirected && new URL(answer.url).origin !== origin
+    const strayed = answer.redirected && new URL(answer.url).origin !== new URL(href).origin
     if (strayed) return undefined
     try {
       return await tokens.reportRejected(token, wait)
@@ -94,19 +100,21 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
       throw error
     }
   }
+}
 
-  async function sendWith(
-    input: RequestInfo | URL,
-    init: RequestInit | undefined,
-    headers: Headers | undefined,
-    token: AccessToken,
-  ): Promise<Response> {
-    const authorized = withToken(init, headers, token)
-    try {
-      return await send(input, authorized)
-    } catch (error) {
-      throw scrubError(error, token)
-    }
+/** Then all are forgotten: applications that put ids into URLs have no end of them. */
+const MOST_URLS = 500
+
+/** Most applications ask for the same few URLs, and to take one apart takes time. */
+function rememberApiUrls(isApiUrl: (url: URL) => boolean): (href: string) => boolean {
+  const known = new Map<string, boolean>()
+  return (href) => {
+    const before = known.get(href)
+    if (before !== undefined) return before
+    const isOfApi = isApiUrl(new URL(href))
+    if (known.size >= MOST_URLS) known.clear()
+    known.set(href, isOfApi)
+    return isOfApi
   }
 }
 
@@ -122,25 +130,13 @@ function isReplayable(body: unknown): boolean {
   )
 }
 
-/** What a header may carry: field-vchar, space and tab (RFC 9110, section 5.5). */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-
 /** The token sits only in these headers, a private copy, never in what the application passed in. */
 function withToken(
   init: RequestInit | undefined,
   headers: Headers | undefined,
   token: AccessToken,
 ): RequestInit {
-  const authorization = `Bearer ${token.reveal()}`
-  // The runtime's error would quote the token.
-  if (!HEADER_VALUE.test(authorization)) {
-    const message = 'The access token has characters that no HTTP header can carry'
-    throw new EvergrantError('INVALID_REPLY', message, {
-      provider: token.provider,
-      grantId: token.grantId,
-      reason: 'unusable_access_token',
-    })
-  }
+  const authorization = bearer(token)
   // Read like a record, which the class has no other reason to claim to be.
   if (!headers)
     return { ...init, headers: new BearerHeaders(authorization) as unknown as Record<string, string> }

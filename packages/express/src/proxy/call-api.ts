@@ -78,7 +78,8 @@ export function callApi(
     call.on('error', (error: NodeJS.ErrnoException) => {
       reject(given ?? whyNoAnswer(error, call.reusedSocket))
     })
-    write(call)
+    // With a connection at hand headers go out in one piece; before, Node would gather pieces, which takes it longer.
+    call.once('socket', () => write(call))
   })
 }
 

@@ -71,12 +71,14 @@ function ownLocation(
  * only the last of a repeated header when some were set before.
  */
 function setHeaders(kept: readonly string[], res: Response): void {
-  const before = res.getHeaderNames()
+  // The application's `Vary` stays true beside ours.
+  const begun = new Set(['vary'])
   for (let i = 0; i < kept.length; i += 2) {
     const name = kept[i]!.toLowerCase()
-    if (before.includes(name) && name !== 'vary') res.removeHeader(name)
+    if (begun.has(name)) res.appendHeader(kept[i]!, kept[i + 1]!)
+    else res.setHeader(kept[i]!, kept[i + 1]!)
+    begun.add(name)
   }
-  for (let i = 0; i < kept.length; i += 2) res.appendHeader(kept[i]!, kept[i + 1]!)
 }
 
 /** A short answer that nobody wants is read, to keep its connection; a long one is cut off. */
