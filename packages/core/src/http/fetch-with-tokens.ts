@@ -42,12 +42,11 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     throw optionError('fetch', 'must be a function')
   }
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
-
   const isOfApi = rememberApiUrls((url) => tokens.isApiUrl(url))
 
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const href = typeof input === 'string' ? input : input instanceof Request ? input.url : input.href
+    const href = input instanceof Request ? input.url : String(input)
     const given = init?.headers ?? request?.headers
     // A `fetch` of the application's gets what it always got.
     const headers = given || options.fetch ? new Headers(given) : undefined
