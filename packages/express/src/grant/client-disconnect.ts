@@ -19,16 +19,15 @@ export function isDisconnect(error: unknown, res: ServerResponse): boolean {
 }
 
 /**
- * Calls `run` when the client goes away before its answer is complete, at once if it is gone already.
- * @returns stops listening
+ * Calls `run` when the client goes away before its answer is complete, at once if it is gone already. Listens as long as
+ * there is the response: a listener taken off again costs a request more than one that finds nothing to do.
  */
-export function onDisconnect(res: ServerResponse, run: (reason: Error) => void): () => void {
+export function onDisconnect(res: ServerResponse, run: (reason: Error) => void): void {
   const close = (): void => {
     if (!res.writableFinished) run(disconnectReason(res))
   }
   if (res.closed || res.destroyed) close()
   else res.on('close', close)
-  return () => void res.off('close', close)
 }
 
 /** The same as a signal, which costs more: made when somebody asks for it. */

@@ -10,11 +10,12 @@ import { type AccessToken, EvergrantError } from '@evergrant/core'
 import { onDisconnect } from '../grant/client-disconnect.js'
 import { ApiUnreachable } from './api-unreachable.js'
 import type { RawHeaders } from './headers.js'
+import { watchIdle } from './idle-watch.js'
 import type { ProxySettings } from './proxy-options.js'
 import { BodyTooLarge } from './request-body.js'
 
 export interface ApiCall {
-  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'requestTimeoutMs'>
+  readonly settings: Pick<ProxySettings, 'target' | 'agent' | 'idleTimeoutMs'>
   readonly method: string
   readonly path: string
   /** With `Host`, without `Authorization`, which only stands here. */
@@ -46,19 +47,19 @@ export function callApi(
   asks401: boolean,
 ): Promise<IncomingMessage | undefined> {
   const { method, path, res } = api
-  const { target, agent, requestTimeoutMs: timeout } = api.settings
+  const { target, agent, idleTimeoutMs } = api.settings
   return new Promise((resolve, reject) => {
     const headers = api.headers.concat('Authorization', `Bearer ${token.reveal()}`)
     const { protocol, hostname, port } = target.address
-    const options = { protocol, hostname, port, agent, method, path, headers, timeout }
+    const options = { protocol, hostname, port, agent, method, path, headers }
     const call = begin(target.secure, options, token)
     let given: Error | undefined
     const end = (error: Error): void => {
       given ??= error
       call.destroy(error)
     }
-    const listenNoMore = onDisconnect(res, end)
-    if (timeout !== undefined) call.on('timeout', () => end(new ApiUnreachable('timeout')))
+    onDisconnect(res, end)
+    watchIdle(call, idleTimeoutMs, () => end(new ApiUnreachable('timeout')))
     // An answer that switches protocols, which nobody asked for, Node breaks off by itself.
     let isAnswered = false
     call.on('response', (answer) => {
@@ -72,7 +73,6 @@ export function callApi(
       }
     })
     call.on('close', () => {
-      listenNoMore()
       if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,19 +1,26 @@
 import { type Agent, Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { ApiUnreachable } from './api-unreachable.js'
+import type { Socket } from 'node:net'
+
+/** Most servers keep a connection that nobody uses for 5 seconds or longer; those that say how long are believed. */
+const MOST_FREE_MS = 4_000
 
 /**
- * Keeps connections to the API alive, and ends those on which nothing moves for `idleTimeoutMs`: whoever waits for an
- * answer there gets `timeout`. Set up once a connection, for setting it up at each request costs as much as all of
- * our headers.
+ * Keeps connections to the API alive, and closes those that nobody uses before the API does: what is sent on a
+ * connection that the API closes at that moment is lost.
+ *
+ * Node's own `timeout` of an agent would do that too, but it also counts while a request waits for its answer, then
+ * with what the API said about connections that nobody uses: a slow answer would end after a few seconds. And setting
+ * it up at each request costs as much as all of our headers.
  */
-export function ownAgent(secure: boolean, idleTimeoutMs: number): Agent {
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: idleTimeoutMs })
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (...options) => {
-    const socket = connect(...options)
-    socket?.on('timeout', () => socket.destroy(new ApiUnreachable('timeout')))
-    return socket
+export function ownAgent(secure: boolean): Agent {
+  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true })
+  const withTimeout = Object.create(agent, { options: { value: { timeout: MOST_FREE_MS } } })
+  const { keepSocketAlive, reuseSocket } = agent
+  agent.keepSocketAlive = (socket) => keepSocketAlive.call(withTimeout, socket)
+  agent.reuseSocket = (socket, request) => {
+    ;(socket as Socket).setTimeout(0)
+    reuseSocket.call(agent, socket, request)
   }
   return agent
 }

@@ -18,7 +18,11 @@ export interface TokenProxyOptions {
   readonly maxBodyBytes?: number | undefined
   /** How long a request waits for a token, milliseconds. @defaultValue the manager's `timeoutMs` */
   readonly timeoutMs?: number | undefined
-  /** How long nothing may move between us and the API, milliseconds; then 504 or the end. @defaultValue 60 000 */
+  /**
+   * How long nothing may move between us and the API, milliseconds, and up to a quarter more; then 504 or the end.
+   *
+   * @defaultValue 60 000
+   */
   readonly idleTimeoutMs?: number | undefined
   /** Origins besides this one whose pages may use the proxy. CORS is for you to answer. @defaultValue none */
   readonly allowedOrigins?: readonly string[] | undefined
@@ -39,8 +43,7 @@ export interface ProxySettings {
   readonly bufferBytes: number
   readonly maxBytes: number
   readonly timeoutMs: number | undefined
-  /** Set for each request when the agent is not our own, which sees to that itself. */
-  readonly requestTimeoutMs: number | undefined
+  readonly idleTimeoutMs: number
   readonly origins: ReadonlySet<string>
   readonly requiredHeader: string | undefined
   readonly connectUrl: ConnectUrl | undefined
@@ -74,11 +77,11 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
     bufferBytes: bufferLimitBytes,
     maxBytes: maxBodyBytes,
     timeoutMs,
-    requestTimeoutMs: agent && idleTimeoutMs,
+    idleTimeoutMs,
     origins: checkOrigins('allowedOrigins', allowedOrigins),
     requiredHeader: requiredHeader?.toLowerCase(),
     connectUrl,
-    agent: agent ?? ownAgent(target.secure, idleTimeoutMs),
+    agent: agent ?? ownAgent(target.secure),
   }
 }
 

@@ -48,24 +48,14 @@ export function readBody(
       size += chunk.length
       if (size <= limits.bufferBytes) return
       req.pause()
-      done()
+      req.off('data', onData).off('end', onEnd)
       resolve({ kind: 'stream', head: Buffer.concat(chunks, size), lengthBytes: undefined })
     }
     const onEnd = (): void => {
-      // The others hear nothing any more.
-      listenNoMore()
       resolve({ kind: 'whole', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) })
     }
-    let listenNoMore = (): void => {}
-    function done(): void {
-      req.off('data', onData).off('end', onEnd)
-      listenNoMore()
-    }
     req.on('data', onData).on('end', onEnd)
-    listenNoMore = onDisconnect(res, (reason) => {
-      done()
-      reject(reason)
-    })
+    onDisconnect(res, reject)
   })
 }
 

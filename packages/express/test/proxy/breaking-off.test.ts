@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as passed } from 'node:timers/promises'
 import type { ErrorRequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
@@ -163,6 +165,18 @@ describe.each(versions)('through %s', (_, express) => {
     await expect(fetch(`${origin}/proxy/a`).then((response) => response.text())).rejects.toThrow()
   })
 
+  it('an answer that comes bit by bit is waited for, however long it takes', async () => {
+    const api = await startRawApi(async (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n')
+      for (const bit of 'hello') {
+        await passed(150)
+        socket.write(bit)
+      }
+    })
+    const { origin } = await proxied(api, { idleTimeoutMs: 500 })
+    expect((await get(`${origin}/proxy/a`)).text).toBe('hello')
+  })
+
   it('an agent that is passed gets the same timeouts', async () => {
     const agent = new Agent({ keepAlive: true })
     const { origin } = await proxied(await startRawApi(() => {}), { idleTimeoutMs: 30, agent })
@@ -179,6 +193,41 @@ describe.each(versions)('through %s', (_, express) => {
     expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
     expect(await get(`${origin}/proxy/late`)).toMatchObject({ status: 504 })
     expect((await get(`${origin}/proxy/b`)).text).toBe('ok')
+  })
+
+  it.each([
+    ['our own', undefined],
+    ['a given', new Agent({ keepAlive: true, timeout: 60_000 })],
+  ])(
+    '%s agent: a slow answer on a kept connection, longer than the API keeps unused ones',
+    async (_, agent) => {
+      const api = await startRawApi((socket, index) => {
+        const answer = () =>
+          socket.write('HTTP/1.1 200 OK\r\nKeep-Alive: timeout=2\r\nContent-Length: 2\r\n\r\nok')
+        if (index === 0) answer()
+        else setTimeout(answer, 1_300)
+      })
+      const { origin } = await proxied(api, { agent })
+      expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+      expect((await get(`${origin}/proxy/b`)).text).toBe('ok')
+      agent?.destroy()
+    },
+  )
+
+  it('a connection that nobody uses is closed before the API would', async () => {
+    let connection: Socket | undefined
+    const api = await startRawApi((socket) => {
+      connection = socket
+      socket.write('HTTP/1.1 200 OK\r\nKeep-Alive: timeout=2\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const { origin } = await proxied(api)
+    expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+    const answeredAtMs = performance.now()
+    const gone = once(connection!, 'end')
+    const isKept = await Promise.race([gone.then(() => false), passed(100, true)])
+    expect(isKept).toBe(true)
+    await gone
+    expect(performance.now() - answeredAtMs).toBeLessThan(1_900)
   })
 
   it('a kept connection that the API closed meanwhile: once more, unless something may have been done', async () => {
