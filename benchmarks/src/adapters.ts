@@ -36,6 +36,14 @@ export async function adapters(show: (line: string) => void): Promise<Measured> 
       proxyVsBare: report(show, 'proxy, GET', throughProxy, 'ours', 'bare'),
       proxyPostVsBare: report(show, 'proxy, POST', throughProxy, 'oursPost', 'barePost'),
     }
+    const proxyVsPublished = report(show, 'proxy, GET, beside httpxy', throughProxy, 'ours', 'published')
+    const proxyPostVsPublished = report(
+      show,
+      'proxy, POST, beside httpxy',
+      throughProxy,
+      'oursPost',
+      'publishedPost',
+    )
     const refresh = report(show, 'Axios beside axios-auth-refresh', throughAxios, 'ours', 'axiosAuthRefresh')
     const problems = Object.entries(measured).flatMap(([name, { median }]) => {
       const least = LEAST[name as keyof typeof LEAST]
@@ -46,6 +54,8 @@ export async function adapters(show: (line: string) => void): Promise<Measured> 
       results: {
         ...measured,
         axiosVsAuthRefresh: refresh,
+        proxyVsPublished,
+        proxyPostVsPublished,
         perSecond: {
           axios: throughAxios.perSecond,
           fetch: throughFetch.perSecond,
@@ -107,14 +117,19 @@ async function fetchClients(origin: string): Promise<Throughput<'bare' | 'ours'>
   return measured
 }
 
-async function proxies(origin: string): Promise<Throughput<'bare' | 'ours' | 'barePost' | 'oursPost'>> {
+/** Mounted in `proxy-process.ts` under its name. */
+type Proxy = 'bare' | 'ours' | 'published'
+
+async function proxies(origin: string): Promise<Throughput<Proxy | `${Proxy}Post`>> {
   const agent = new Agent({ keepAlive: true })
   const measured = await measureThroughput(
     {
       bare: () => read(`${origin}/bare/entries`, agent),
       ours: () => read(`${origin}/ours/entries`, agent),
+      published: () => read(`${origin}/published/entries`, agent),
       barePost: () => read(`${origin}/bare/entries`, agent, POST_BODY),
       oursPost: () => read(`${origin}/ours/entries`, agent, POST_BODY),
+      publishedPost: () => read(`${origin}/published/entries`, agent, POST_BODY),
     },
     SIZE,
   )
