@@ -166,13 +166,14 @@ describe.each(versions)('through %s', (_, express) => {
   })
 
   it('an answer that comes bit by bit is waited for, however long it takes', async () => {
-    const api = await startRawApi(async (socket) => {
+    const answer = async (socket: Socket): Promise<void> => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n')
       for (const bit of 'hello') {
         await passed(150)
         socket.write(bit)
       }
-    })
+    }
+    const api = await startRawApi((socket) => void answer(socket))
     const { origin } = await proxied(api, { idleTimeoutMs: 500 })
     expect((await get(`${origin}/proxy/a`)).text).toBe('hello')
   })
