@@ -1,7 +1,7 @@
-/** Why there is no answer. `timeout`: nothing moved for too long. `stale`: a kept connection turned out to be closed. */
+/** Why there is no answer. `timeout`: nothing moved for too long. */
 export class ApiUnreachable extends Error {
   override readonly name = 'ApiUnreachable'
-  readonly why: 'timeout' | 'stale' | 'broken'
+  readonly why: 'timeout' | 'broken'
 
   constructor(why: ApiUnreachable['why']) {
     super('The API did not answer')

@@ -20,6 +20,8 @@ export interface ApiCall {
   readonly path: string
   /** With `Host`, without `Authorization`, which only stands here. */
   readonly headers: RawHeaders
+  /** Once more, when the API closed a kept connection just when it was taken: what changes something may have been done. */
+  readonly mayRepeat: boolean
   /** When its client leaves the call ends, also when the answer has begun. */
   readonly res: ServerResponse
   /**
@@ -76,17 +78,16 @@ export function callApi(
       if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
-      reject(given ?? whyNoAnswer(error, call.reusedSocket))
+      const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      if (isAnswered) return
+      if (given) reject(given)
+      else if (error instanceof BodyTooLarge) reject(error)
+      else if (isStale && api.mayRepeat) resolve(callApi({ ...api, mayRepeat: false }, token, write, asks401))
+      else reject(new ApiUnreachable('broken'))
     })
     // With a connection at hand headers go out in one piece; before, Node would gather pieces, which takes it longer.
     call.once('socket', () => write(call))
   })
-}
-
-function whyNoAnswer(error: NodeJS.ErrnoException, isKeptConnection: boolean): Error {
-  if (error instanceof BodyTooLarge || error instanceof ApiUnreachable) return error
-  const isStale = isKeptConnection && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-  return new ApiUnreachable(isStale ? 'stale' : 'broken')
 }
 
 function begin(secure: boolean, options: RequestOptions, { provider, grantId }: AccessToken): ClientRequest {

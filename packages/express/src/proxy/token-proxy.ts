@@ -5,7 +5,7 @@ import { isDisconnect, untilDisconnect } from '../grant/client-disconnect.js'
 import { grantIdOf } from '../grant/grant-of-request.js'
 import { answerProblem, sendProblem } from '../problem-response.js'
 import { ApiUnreachable } from './api-unreachable.js'
-import { type ApiCall, callApi } from './call-api.js'
+import { callApi } from './call-api.js'
 import { headersIn } from './headers.js'
 import { discard, passOn } from './pass-on.js'
 import { type ProxySettings, proxySettings, type TokenProxyOptions } from './proxy-options.js'
@@ -104,10 +104,11 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
       throw error
     }
   }
-  const call = { settings, method: req.method, path, headers, res, give, mayRepeat: body.kind !== 'stream' }
+  const mayRepeat = body.kind !== 'stream' && SAFE.has(req.method)
+  const call = { settings, method: req.method, path, headers, res, give, mayRepeat }
   const write = (request: ClientRequest): void => sendBody(req, body, request, settings.maxBytes)
 
-  const refusal = await send(call, first, write, true)
+  const refusal = await callApi(call, first, write, true)
   if (!refusal) return
   let next: AccessToken | undefined
   try {
@@ -127,28 +128,7 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
     return sendProblem(res, proxyProblems.tokenRejected)
   }
   discard(refusal)
-  await send(call, next, write, false)
-}
-
-interface Sending extends Omit<ApiCall, 'token'> {
-  /** Whether the body can be sent again. */
-  readonly mayRepeat: boolean
-}
-
-async function send(
-  call: Sending,
-  token: AccessToken,
-  write: (request: ClientRequest) => void,
-  asks401: boolean,
-): Promise<IncomingMessage | undefined> {
-  try {
-    return await callApi(call, token, write, asks401)
-  } catch (error) {
-    // The API closed a kept connection just when we took it. What changes something may have been done.
-    const isStale = error instanceof ApiUnreachable && error.why === 'stale'
-    if (isStale && call.mayRepeat && SAFE.has(call.method)) return callApi(call, token, write, asks401)
-    throw error
-  }
+  await callApi(call, next, write, false)
 }
 
 function fail(

@@ -244,6 +244,21 @@ describe.each(versions)('through %s', (_, express) => {
     expect(post.status).toBe(502)
   })
 
+  it('a kept connection that the API resets in the middle of an answer: broken off, and not asked again', async () => {
+    let asked = 0
+    const api = await startRawApi((socket, index) => {
+      asked += 1
+      if (index === 0) return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', () =>
+        setTimeout(() => socket.resetAndDestroy(), 20),
+      )
+    })
+    const { origin } = await proxied(api)
+    expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+    await expect(fetch(`${origin}/proxy/b`).then((response) => response.text())).rejects.toThrow()
+    expect(asked).toBe(2)
+  })
+
   it('a body beyond the limit is refused, and the API never takes a part for the whole', async () => {
     const api = await startApi()
     const { origin } = await proxied(api.origin, { bufferLimitBytes: 10, maxBodyBytes: 100 })
