@@ -89,6 +89,84 @@ function alike({ method, headers, body }: Got): unknown {
   return boundary ? text.replaceAll(boundary, 'boundary') : text
 }
 
+describe('a request is what it was at the call, whatever becomes of the objects it was made of:', () => {
+  const elsewhere = 'http://127.0.0.1:9/steal'
+
+  it('a URL that changes while the token is waited for, and before the replay', async () => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    const url = new URL(`${api.origin}/a`)
+    const answer = get(url)
+    url.href = elsewhere
+    expect((await answer).status).toBe(200)
+    expect(api.got).toHaveLength(2)
+  })
+
+  it('one URL object for several requests', async () => {
+    const urls: (string | undefined)[] = []
+    const api = await startApi((request, response) => {
+      urls.push(request.url)
+      response.end('{}')
+    })
+    const get = await clientOf(api.origin)
+    const url = new URL(api.origin)
+    await Promise.all(
+      ['1', '2', '3'].map((page) => {
+        url.searchParams.set('page', page)
+        return get(url)
+      }),
+    )
+    expect(urls.toSorted()).toEqual(['/?page=1', '/?page=2', '/?page=3'])
+  })
+
+  it('an object that names another place each time it is asked', async () => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    let asked = 0
+    const url = { toString: () => (asked++ === 0 ? api.origin : elsewhere) }
+    expect((await get(url as unknown as URL)).status).toBe(200)
+    expect(api.got).toHaveLength(2)
+  })
+
+  it.each<[string, (init: RequestInit, body: RequestInit['body']) => void, () => RequestInit['body']]>([
+    ['a body put in its place', (init) => void Object.assign(init, { body: 'other' }), () => 'first'],
+    [
+      'bytes written over',
+      (_, body) => void (body as Uint8Array).fill(0),
+      () => new Uint8Array([102, 105, 114]),
+    ],
+    [
+      'a buffer written over',
+      (_, body) => void new Uint8Array(body as ArrayBuffer).fill(0),
+      () => new Uint8Array([1, 2]).buffer,
+    ],
+    [
+      'URLSearchParams',
+      (_, body) => (body as URLSearchParams).set('a', '2'),
+      () => new URLSearchParams({ a: '1' }),
+    ],
+    ['a FormData', (_, body) => (body as FormData).set('name', 'Bob'), form],
+  ])('%s', async (_, change, make) => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    const untouched = await startApi((_request, response) => response.end('{}'))
+    await fetch(untouched.origin, { method: 'POST', body: make() as BodyInit })
+    const init: RequestInit = { method: 'POST', body: make() as BodyInit }
+    const answer = get(api.origin, init)
+    change(init, init.body)
+    expect((await answer).status).toBe(200)
+    expect(api.got.map(alike)).toEqual([alike(untouched.got[0]!), alike(untouched.got[0]!)])
+  })
+
+  it('the body of a Request counts where the init has null for one', async () => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    const request = new Request(api.origin, { method: 'POST', body: 'kept' })
+    expect((await get(request, { body: null })).status).toBe(200)
+    expect(api.got.map(({ body }) => body.toString())).toEqual(['kept', 'kept'])
+  })
+})
+
 describe('a refused request is replayed as it was:', () => {
   const bodies: [string, () => BodyInit][] = [
     ['text', () => 'Grüße'],

@@ -3,6 +3,7 @@ import { checkNumber, optionError } from '../check-options.js'
 import { EvergrantError } from '../errors.js'
 import type { TokenManager, WaitOptions } from '../manager/token-manager.js'
 import { BearerHeaders, bearer } from './bearer-headers.js'
+import { isReplayable, takenNow } from './request-body.js'
 import { scrubError } from './scrub-error.js'
 
 /** What {@link fetchWithTokens} takes. */
@@ -44,14 +45,15 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
   const isOfApi = rememberApiUrls((url) => tokens.isApiUrl(url))
 
-  return async (input, init) => {
+  return async (input, asked) => {
     const request = input instanceof Request ? input : undefined
     const href = input instanceof Request ? input.url : String(input)
-    const given = init?.headers ?? request?.headers
+    const given = asked?.headers ?? request?.headers
     // A `fetch` of the application's gets what it always got.
     const headers = given || options.fetch ? new Headers(given) : undefined
-    if (!isOfApi(href) || headers?.has('authorization')) return send(input, init)
+    if (!isOfApi(href) || headers?.has('authorization')) return send(input, asked)
 
+    const init = asked && takenNow(asked)
     const method = init?.method ?? request?.method ?? 'GET'
     const signal = init?.signal ?? request?.signal
     const wait = { signal, timeoutMs }
@@ -60,10 +62,10 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const token = await tokens.getAccessToken(id, wait)
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
     // A Request's body can be read once: the copy is sent first, the original kept for the replay.
-    const copy = request?.body && init?.body === undefined ? request.clone() : undefined
+    const copy = request?.body && (init?.body ?? undefined) === undefined ? request.clone() : undefined
     let sent = token
     try {
-      const first = await send(copy ?? input, withToken(init, headers, sent))
+      const first = await send(copy ?? request ?? href, withToken(init, headers, sent))
       const next = first.status === 401 ? await replacementAfter(first, href, token, wait) : undefined
       if (!next) return first
       await first.body?.cancel()
@@ -72,7 +74,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
         throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider: token.provider, grantId: id })
       }
       sent = next
-      return await send(input, withToken(init, headers, sent))
+      return await send(request ?? href, withToken(init, headers, sent))
     } catch (error) {
       throw scrubError(error, sent)
     } finally {
@@ -115,18 +117,6 @@ function rememberApiUrls(isApiUrl: (url: URL) => boolean): (href: string) => boo
     known.set(href, isOfApi)
     return isOfApi
   }
-}
-
-/** What `fetch` reads without using it up; anything else (streams, iterators) can be sent once. */
-function isReplayable(body: unknown): boolean {
-  return (
-    typeof body === 'string' ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData ||
-    body instanceof Blob ||
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body)
-  )
 }
 
 /** The token sits only in these headers, a private copy, never in what the application passed in. */
