@@ -83,6 +83,7 @@ it.each([
   ['requiredHeader', { requiredHeader: '' }],
   ['connectUrl', { connectUrl: {} }],
   ['agent', { agent: {} }],
+  ['agent', { agent: new Agent() }],
 ])('tokenProxy names the option %s that is wrong: %j', (option, wrong) => {
   expect(() => tokenProxy({ ...proxy, ...wrong } as never)).toThrow(expect.toSatisfy(naming(option)))
 })

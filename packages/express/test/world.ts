@@ -1,4 +1,5 @@
 import {
+  type Agent,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -183,7 +184,10 @@ export interface Answer {
 /** A request with exactly this path, which `fetch` would tidy up first. */
 export function get(
   url: string,
-  { path, ...options }: { path?: string; method?: string; headers?: Record<string, string | string[]> } = {},
+  {
+    path,
+    ...options
+  }: { path?: string; method?: string; headers?: Record<string, string | string[]>; agent?: Agent } = {},
   body?: string | Buffer,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {

@@ -55,18 +55,30 @@ export function callApi(
     const { protocol, hostname, port } = target.address
     const options = { protocol, hostname, port, agent, method, path, headers }
     const call = begin(target.secure, options, token)
-    let given: Error | undefined
+    // Answered, or given up.
+    let isDecided = false
+    let refusal: IncomingMessage | undefined
+    const stopWatch = watchIdle(call, {
+      idleMs: idleTimeoutMs,
+      // A refusal that nobody reads yet: another token is waited for.
+      isOurTurn: () => refusal?.readableFlowing === null,
+      onIdle: () => end(new ApiUnreachable('timeout')),
+    })
     const end = (error: Error): void => {
-      given ??= error
+      isDecided = true
+      stopWatch()
+      // Told here: a call that has no connection yet tells nothing when it is destroyed.
+      reject(error)
       call.destroy(error)
     }
     onDisconnect(res, end)
-    watchIdle(call, idleTimeoutMs, () => end(new ApiUnreachable('timeout')))
     // An answer that switches protocols, which nobody asked for, Node breaks off by itself.
-    let isAnswered = false
     call.on('response', (answer) => {
-      isAnswered = true
-      if (asks401 && answer.statusCode === 401) return resolve(answer)
+      isDecided = true
+      if (asks401 && answer.statusCode === 401) {
+        refusal = answer
+        return resolve(answer)
+      }
       try {
         api.give(answer, token)
         resolve(undefined)
@@ -75,13 +87,13 @@ export function callApi(
       }
     })
     call.on('close', () => {
-      if (!isAnswered) reject(given ?? new ApiUnreachable('broken'))
+      stopWatch()
+      if (!isDecided) reject(new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
       const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      if (isAnswered) return
-      if (given) reject(given)
-      else if (error instanceof BodyTooLarge) reject(error)
+      if (isDecided) return
+      if (error instanceof BodyTooLarge) reject(error)
       else if (isStale && api.mayRepeat) resolve(callApi({ ...api, mayRepeat: false }, token, write, asks401))
       else reject(new ApiUnreachable('broken'))
     })
@@ -93,7 +105,8 @@ export function callApi(
 function begin(secure: boolean, options: RequestOptions, { provider, grantId }: AccessToken): ClientRequest {
   try {
     return secure ? httpsRequest(options) : httpRequest(options)
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_CHAR') throw error
     // Paths and other headers were parsed by Node before: what it refuses now is the token.
     const details = { provider, grantId, reason: 'unusable_access_token' }
     throw new EvergrantError('INVALID_REPLY', 'No HTTP header can carry the access token', details)

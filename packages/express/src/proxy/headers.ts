@@ -14,8 +14,9 @@ const HOP_BY_HOP: readonly string[] = [
 
 /**
  * Not passed to the API: whose they are (host, credentials), what Node answers itself (expect), our site's affairs
- * (origin, referer, fetch metadata), and what claims to come from proxies: where a request came from, or that another
- * path or host was meant.
+ * (origin, referer, fetch metadata, tokens against forged requests), and what claims to come from proxies: where a
+ * request came from, that another path or host was meant, or who the user is (Cloudflare Access, AWS load balancers,
+ * oauth2-proxy, Azure App Service, Google IAP).
  */
 const NOT_IN = new Set([
   ...HOP_BY_HOP,
@@ -38,8 +39,15 @@ const NOT_IN = new Set([
   'x-rewrite-url',
   'x-host',
   'http2-settings',
+  'csrf-token',
+  'x-csrf-token',
+  'xsrf-token',
+  'x-xsrf-token',
+  'remote-user',
+  'x-remote-user',
 ])
-const NOT_IN_PREFIX = /^(x-forwarded|sec-|proxy-)/
+const NOT_IN_PREFIX =
+  /^(x-forwarded|sec-|proxy-|cf-access-|x-amzn-oidc-|x-auth-request-|x-ms-token-|x-ms-client-principal|x-goog-iap-|x-goog-authenticated-user-)/
 
 /**
  * Not passed to the browser: credentials and requests for them, cookies, and what would act on our whole site, because

@@ -3,24 +3,41 @@ import type { ClientRequest } from 'node:http'
 /** Within the time it is looked so often, so that it ends at most a quarter late. */
 const LOOKS = 4
 
+export interface IdleWatch {
+  readonly idleMs: number
+  /** When it is us that keep everything waiting: counts as if something moved. */
+  isOurTurn(): boolean
+  /** Nothing has moved for so long. At most once. */
+  onIdle(): void
+}
+
 /**
- * Calls `run` when nothing has moved for `idleMs` between us and the API, until the call is closed. While there is no
- * connection yet, nothing moves.
+ * Watches what moves between us and the API. While there is no connection yet, nothing moves; a connection that does not
+ * count its bytes, as those of `node:net` and `node:tls` do, cannot be watched.
  *
  * Looks now and then at how far the connection has come: a socket's own timeout starts anew at each piece, and on a kept
  * connection it is not only ours to set.
+ *
+ * @returns ends the watch
  */
-export function watchIdle(call: ClientRequest, idleMs: number, run: () => void): void {
+export function watchIdle(call: ClientRequest, { idleMs, isOurTurn, onIdle }: IdleWatch): () => void {
   let seenBytes = 0
   let quietLooks = 0
   const looking = setInterval(
     () => {
-      const { bytesRead = 0, bytesWritten = 0 } = call.socket ?? {}
-      quietLooks = bytesRead + bytesWritten === seenBytes ? quietLooks + 1 : 0
-      seenBytes = bytesRead + bytesWritten
-      if (quietLooks >= LOOKS) run()
+      const { bytesRead, bytesWritten } = call.socket ?? NOTHING
+      const bytes = bytesRead + bytesWritten
+      // Bytes that are not counted are never the same.
+      quietLooks = bytes === seenBytes && !isOurTurn() ? quietLooks + 1 : 0
+      seenBytes = bytes
+      if (quietLooks < LOOKS) return
+      end()
+      onIdle()
     },
     Math.ceil(idleMs / LOOKS),
   )
-  call.on('close', () => clearInterval(looking))
+  const end = (): void => clearInterval(looking)
+  return end
 }
+
+const NOTHING = { bytesRead: 0, bytesWritten: 0 }

@@ -52,7 +52,7 @@ export function passOn(answer: IncomingMessage, call: AnsweredCall, res: Respons
   res.writeHead(statusCode)
   // A part must not look like the whole. When it is the client that leaves, the call is broken off elsewhere.
   answer.on('close', () => {
-    if (!answer.complete) res.destroy()
+    if (!answer.complete) breakOff(res)
   })
   answer.pipe(res)
 }
@@ -79,6 +79,14 @@ function setHeaders(kept: readonly string[], res: Response): void {
     else res.setHeader(kept[i]!, kept[i + 1]!)
     begun.add(name)
   }
+}
+
+/** So that the client cannot take the part for the whole: in HTTP/1.0 the end of the connection is the end of an answer. */
+function breakOff(res: Response): void {
+  const { socket } = res
+  const endsByClosing = res.req.httpVersion === '1.0' && socket !== null && !('encrypted' in socket)
+  if (endsByClosing) socket.resetAndDestroy()
+  res.destroy()
 }
 
 /** A short answer that nobody wants is read, to keep its connection; a long one is cut off. */

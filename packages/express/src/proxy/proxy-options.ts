@@ -70,6 +70,10 @@ export function proxySettings(options: TokenProxyOptions): ProxySettings {
   if (agent !== undefined && typeof agent.createConnection !== 'function') {
     throw optionError('agent', 'must be an Agent of node:http or node:https')
   }
+  // Agents that tell it per connection (for proxies, say) have it from their class.
+  const only = agent && Object.hasOwn(agent, 'protocol') && (agent as { protocol?: unknown }).protocol
+  if (only && only !== target.address.protocol)
+    throw optionError('agent', `must be one for ${target.address.protocol}`)
   return {
     tokens,
     grantId,

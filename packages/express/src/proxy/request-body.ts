@@ -14,9 +14,12 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge'
 }
 
+/** Methods whose requests say that they have no body (RFC 9110, section 8.6); Node would send them in chunks. */
+const MEAN_A_BODY = new Set(['POST', 'PUT', 'PATCH'])
+
 /** Sets the framing by itself: what the client claimed counts only as far as Node has checked it. */
-export function framingOf(body: RequestBody): string[] {
-  if (body.kind === 'none') return []
+export function framingOf(body: RequestBody, method: string): string[] {
+  if (body.kind === 'none') return MEAN_A_BODY.has(method) ? ['Content-Length', '0'] : []
   const length = body.kind === 'whole' ? body.bytes.length : body.lengthBytes
   return length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(length)]
 }
@@ -70,7 +73,7 @@ export function sendBody(
   maxBytes: number,
 ): void {
   if (body.kind === 'none') return void call.end()
-  if (body.kind === 'whole') return void call.end(body.bytes)
+  if (body.kind === 'whole') return void sendWhole(body.bytes, call)
   let size = body.head.length
   const onData = (chunk: Buffer): void => {
     size += chunk.length
@@ -91,4 +94,21 @@ export function sendBody(
   req.on('data', onData).on('end', onEnd).socket.on('close', onClose)
   if (size > maxBytes) call.destroy(new BodyTooLarge())
   else if (size === 0 || call.write(body.head)) req.resume()
+}
+
+/** Longer bodies go in pieces: what Node is given at once counts as moved at once. */
+const PIECE_BYTES = 65_536
+
+function sendWhole(bytes: Buffer, call: ClientRequest): void {
+  if (bytes.length <= PIECE_BYTES) return void call.end(bytes)
+  let sentBytes = 0
+  const sendMore = (): void => {
+    while (sentBytes < bytes.length) {
+      const piece = bytes.subarray(sentBytes, sentBytes + PIECE_BYTES)
+      sentBytes += piece.length
+      if (!call.write(piece)) return void call.once('drain', sendMore)
+    }
+    call.end()
+  }
+  sendMore()
 }

@@ -95,7 +95,7 @@ async function pass(settings: ProxySettings, path: string, req: Request, res: Re
   const body = await readBody(req, settings, res)
   const id = typeof grantId === 'string' ? grantId : await grantIdOf(settings, req)
   const first = await tokens.getAccessToken(id, wait)
-  const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body))
+  const headers = headersIn(req.rawHeaders, target.host).concat(framingOf(body, req.method))
   const give = (answer: IncomingMessage, token: AccessToken): void => {
     try {
       passOn(answer, { token, path, target, mountPath: req.baseUrl }, res)
@@ -138,6 +138,8 @@ function fail(
   res: Response,
   next: NextFunction,
 ): void {
+  // What was begun to be read is read and dropped: the connection would be stuck.
+  if (!(error instanceof BodyTooLarge)) req.resume()
   // Nobody is left to answer, or somebody else (a timeout of the application) has answered.
   if (isDisconnect(error, res) || res.headersSent) return
   if (error instanceof BodyTooLarge) {

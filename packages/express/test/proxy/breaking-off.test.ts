@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as passed } from 'node:timers/promises'
 import type { ErrorRequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
@@ -257,6 +257,36 @@ describe.each(versions)('through %s', (_, express) => {
     expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
     await expect(fetch(`${origin}/proxy/b`).then((response) => response.text())).rejects.toThrow()
     expect(asked).toBe(2)
+  })
+
+  it('an answer in HTTP/1.0 that the API breaks off does not end as if it were whole', async () => {
+    const api = await startRawApi((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', () =>
+        socket.destroy(),
+      )
+    })
+    const { origin } = await proxied(api)
+    const client = connect(Number(new URL(origin).port), '127.0.0.1')
+    client.write('GET /proxy/a HTTP/1.0\r\n\r\n')
+    client.resume()
+    const [error] = await once(client, 'error')
+    expect(error).toMatchObject({ code: 'ECONNRESET' })
+  })
+
+  it('a body longer than the buffer, and no token for it: the next request on that connection is served', async () => {
+    const api = await startApi()
+    const { origin } = await proxied(api.origin, {
+      grantId: (req) => (req.method === 'POST' ? 'nobody' : 'agency'),
+    })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const refused = await get(
+      `${origin}/proxy/a`,
+      { method: 'POST', agent, headers: { 'transfer-encoding': 'chunked' } },
+      'x'.repeat(2_000_000),
+    )
+    expect(refused.status).toBe(401)
+    expect(await get(`${origin}/proxy/b`, { agent })).toMatchObject({ status: 200 })
+    agent.destroy()
   })
 
   it('a body beyond the limit is refused, and the API never takes a part for the whole', async () => {

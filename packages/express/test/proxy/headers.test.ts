@@ -26,6 +26,13 @@ const notIn = {
   'x-real-ip': '1.2.3.4',
   'x-original-url': '/admin',
   x_forwarded_host: 'evil',
+  'x-csrf-token': '1',
+  'x-remote-user': 'me',
+  'cf-access-jwt-assertion': 'eyJ',
+  'x-amzn-oidc-accesstoken': 'eyJ',
+  'x-auth-request-access-token': 'eyJ',
+  'x-ms-token-aad-access-token': 'eyJ',
+  'x-goog-iap-jwt-assertion': 'eyJ',
   content_length: '5',
 }
 

@@ -2,7 +2,16 @@ import { gzipSync } from 'node:zlib'
 import type { Express } from 'express'
 import { describe, expect, it } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
-import { get, type RecordingApi, serve, startApi, startWorld, versions, type World } from '../world.js'
+import {
+  get,
+  type RecordingApi,
+  sendRaw,
+  serve,
+  startApi,
+  startWorld,
+  versions,
+  type World,
+} from '../world.js'
 
 interface Proxied {
   readonly world: World
@@ -76,6 +85,13 @@ describe.each(versions)('through %s', (_, express) => {
       ])
     },
   )
+
+  it.each(['PUT', 'PATCH', 'POST'])('%s without any framing says that it has no body', async (method) => {
+    const { api, origin } = await proxied(express)
+    await sendRaw(origin, `${method} /proxy/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    expect(api.seen[0]!.headers).toMatchObject({ 'content-length': '0' })
+    expect(api.seen[0]!.headers).not.toHaveProperty('transfer-encoding')
+  })
 
   it('a HEAD, a 204 and a 304 have no body and keep their headers', async () => {
     const { origin } = await proxied(express, (res, { url }) => {

@@ -1,0 +1,111 @@
+/** When nothing moves between us and the API, and when something does that does not look like it. */
+import { Agent, type ClientRequestArgs, createServer } from 'node:http'
+import { connect } from 'node:net'
+import { Duplex } from 'node:stream'
+import { setTimeout as passed } from 'node:timers/promises'
+import { memoryStore, type TokenStore } from '@evergrant/core'
+import express from 'express'
+import { expect, it, onTestFinished } from 'vitest'
+import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
+import { get, serve, startApi, startWorld } from '../world.js'
+
+async function proxied(
+  api: string,
+  options: Partial<TokenProxyOptions>,
+  store?: TokenStore,
+): Promise<string> {
+  const { tokens } = await startWorld(store ? { api, store } : { api })
+  const app = express()
+  app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api, ...options }))
+  return `${await serve(app)}/proxy`
+}
+
+it('a long body that a slow API is still reading is no silence', async () => {
+  let readBytes = 0
+  const api = createServer(async (req, res) => {
+    for await (const chunk of req as AsyncIterable<Buffer>) {
+      readBytes += chunk.length
+      await passed(chunk.length / 10_000)
+    }
+    res.end('read')
+  })
+  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void api.close())
+  const { port } = api.address() as { port: number }
+  const bytes = 24_000_000
+  const options = { bufferLimitBytes: bytes, idleTimeoutMs: 600 }
+  const origin = await proxied(`http://127.0.0.1:${port}`, options)
+  const answer = await get(`${origin}/a`, { method: 'POST' }, 'x'.repeat(bytes))
+  expect(answer).toMatchObject({ status: 200, text: 'read' })
+  expect(readBytes).toBe(bytes)
+})
+
+it('a refused request whose next token takes longer: its 401 is passed on whole', async () => {
+  const inner = memoryStore()
+  let isSlow = false
+  const store: TokenStore = {
+    ...inner,
+    async load(key) {
+      if (isSlow) await passed(700)
+      return inner.load(key)
+    },
+  }
+  const api = await startApi((res) => {
+    res.writeHead(401, { 'content-length': '11' }).end('hello world')
+  })
+  const origin = await proxied(api.origin, { idleTimeoutMs: 300 }, store)
+  await get(`${origin}/a`)
+  // Rotated just now: another look at the store is all that is left, a second later.
+  await passed(1_100)
+  isSlow = true
+  expect(await get(`${origin}/b`)).toMatchObject({ status: 401, text: 'hello world' })
+})
+
+it.each<[string, () => Agent]>([
+  ['all connections of the agent are taken', () => new Agent({ keepAlive: true, maxSockets: 1 })],
+  ['the agent makes none', () => Object.assign(new Agent(), { createConnection: () => undefined as never })],
+])('no connection, as %s: 504', async (_, agent) => {
+  const api = await startApi((res, { url }) => {
+    if (url !== '/stream') return res.end('ok')
+    const writing = setInterval(() => res.write('x'), 50)
+    res.on('close', () => clearInterval(writing))
+  })
+  const origin = await proxied(api.origin, { agent: agent(), idleTimeoutMs: 400 })
+  const leaving = new AbortController()
+  const stream = fetch(`${origin}/stream`, { signal: leaving.signal })
+  await passed(50)
+  expect(await get(`${origin}/a`)).toMatchObject({ status: 504 })
+  leaving.abort()
+  await stream.then(
+    ({ body }) => body?.cancel().catch(() => {}),
+    () => {},
+  )
+})
+
+it('connections that do not count their bytes are left alone', async () => {
+  const api = await startApi(async (res) => {
+    for (const bit of 'hello') {
+      await passed(150)
+      res.write(bit)
+    }
+    res.end()
+  })
+  const origin = await proxied(api.origin, { agent: new WrappingAgent(), idleTimeoutMs: 300 })
+  expect((await get(`${origin}/a`)).text).toBe('hello')
+})
+
+/** As agents of tunnels have it: not the socket, but a stream through it. */
+class WrappingAgent extends Agent {
+  override createConnection({ port, host }: ClientRequestArgs): Duplex {
+    const socket = connect(Number(port), host ?? '127.0.0.1')
+    const stream = Duplex.from({ readable: socket, writable: socket })
+    const nothing = (): Duplex => stream
+    return Object.assign(stream, {
+      setKeepAlive: nothing,
+      setNoDelay: nothing,
+      setTimeout: nothing,
+      ref: nothing,
+      unref: nothing,
+    })
+  }
+}
