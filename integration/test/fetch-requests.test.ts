@@ -116,7 +116,7 @@ describe('a request is what it was at the call, whatever becomes of the objects 
         return get(url)
       }),
     )
-    expect(urls.toSorted()).toEqual(['/?page=1', '/?page=2', '/?page=3'])
+    expect(new Set(urls)).toEqual(new Set(['/?page=1', '/?page=2', '/?page=3']))
   })
 
   it('an object that names another place each time it is asked', async () => {

@@ -1,5 +1,5 @@
 /** Nothing that a server answers, and nothing that one process runs into, makes a storm of requests. */
-import { type EvergrantEvent, isEvergrantError } from '@evergrant/core'
+import { type AccessToken, type EvergrantEvent, isEvergrantError } from '@evergrant/core'
 import type { Fault } from '@evergrant/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { shortTimings } from '../small-fleet.js'
@@ -291,6 +291,35 @@ describe('reports of rejected tokens', () => {
       await expect(tokens.reportRejected(token)).rejects.toMatchObject(dead)
     }
     expect(load.mock.calls.length).toBeLessThanOrEqual(2)
+  })
+
+  // A store that took longer than a second was asked again and again, until the caller's patience ended.
+  it('look at a slow store once, and let the 401 stand', async () => {
+    let loads = 0
+    let isSlow = false
+    const { clock, tokens } = stillScene(
+      undefined,
+      {},
+      {
+        through: (store, clock) => ({
+          ...store,
+          async load(key) {
+            if (!isSlow) return store.load(key)
+            loads += 1
+            await new Promise<void>((resolve) => void clock.setTimeout(resolve, 1_500))
+            return store.load(key)
+          },
+        }),
+      },
+    )
+    await tokens.saveGrant('g', anHour)
+    const rotated = outcomeOf(tokens.getAccessToken('g', forced))
+    await clock.advance(5_000)
+    isSlow = true
+    const reported = outcomeOf(tokens.reportRejected(rotated.now as AccessToken))
+    await clock.advance(4_000)
+    expect(reported.now).toBe('done')
+    expect(loads).toBe(1)
   })
 
   // After a rotation of its own the process asked the store what it had just told it.

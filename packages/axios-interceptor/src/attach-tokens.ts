@@ -59,9 +59,11 @@ export function attachTokens<C extends RequestConfigLike>(
 
   const targetOf = rememberTargets(bare, (url) => tokens.isApiUrl(url))
 
-  function mayCarryToken({ isOfApi, origin }: Target): boolean {
+  function mayCarryToken({ isOfApi, isUnambiguous, origin }: Target, { adapter }: AdapterConfig): boolean {
     const { baseURL } = instance.defaults
-    return isOfApi && (!takesAnyUrl || !baseURL || originOf(baseURL) === origin)
+    // A function of the application's puts the URL together by itself.
+    if (!isOfApi || (typeof adapter === 'function' && !isUnambiguous)) return false
+    return !takesAnyUrl || !baseURL || originOf(baseURL) === origin
   }
 
   function grantOf(config: AdapterConfig): string | undefined | Promise<string | undefined> {
@@ -78,7 +80,8 @@ export function attachTokens<C extends RequestConfigLike>(
   // Without a promise of its own, as every request passes here.
   function send(config: AdapterConfig): Promise<ResponseLike> {
     const target = targetOf(config)
-    const isOurs = target && mayCarryToken(target) && !config.auth && !config.headers.has('Authorization')
+    const isOurs =
+      target && mayCarryToken(target, config) && !config.auth && !config.headers.has('Authorization')
     if (!isOurs) return bare.send(config)
     const found = grantOf(config)
     return typeof found === 'string'

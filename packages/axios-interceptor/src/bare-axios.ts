@@ -78,8 +78,8 @@ export function timeoutMessage({ timeout, timeoutErrorMessage }: AdapterConfig):
 }
 
 /** `undefined`: not an absolute URL. */
-export function originOf(url: string | undefined): string | undefined {
-  return url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined
+export function originOf(url: string | undefined, base?: string): string | undefined {
+  return url !== undefined && URL.canParse(url, base) ? new URL(url, base).origin : undefined
 }
 
 /** An instance does not show its `AxiosError`; but a cancelled request brings a `CanceledError`, which extends it. */

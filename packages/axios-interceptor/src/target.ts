@@ -1,5 +1,5 @@
 import type { AdapterConfig } from './axios-like.js'
-import type { BareAxios } from './bare-axios.js'
+import { type BareAxios, originOf } from './bare-axios.js'
 
 /** Where a URL leads. */
 export interface Place {
@@ -15,6 +15,8 @@ export interface Target {
   readonly place: Place
   /** The provider's, and without credentials of its own. */
   readonly isOfApi: boolean
+  /** Whoever puts `url` and `baseURL` together as URLs are, and not as axios does, comes to the same origin. */
+  readonly isUnambiguous: boolean
 }
 
 /** Then all are forgotten: applications that put ids into URLs have no end of them. */
@@ -35,7 +37,8 @@ export function rememberTargets(
     if (!url) return undefined
     const { href, origin, username, password } = url
     const isOfApi = username === '' && password === '' && isApiUrl(url)
-    return { href, origin, place: placeOf(url), isOfApi }
+    const isUnambiguous = originOf(config.url ?? '', config.baseURL) === origin
+    return { href, origin, place: placeOf(url), isOfApi, isUnambiguous }
   }
 
   return (config) => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { TokenManager } from '@evergrant/core'
-import axios, { type InternalAxiosRequestConfig } from 'axios'
+import axios, { type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios'
 import { describe, expect, it } from 'vitest'
 import { attachTokens } from '../src/index.js'
 import { adapters, managerForAnyOrigin, startRecordingApi, startWorld } from './world.js'
@@ -55,6 +55,30 @@ it('an adapter function gets the token; what it hands back is sealed', async () 
   expect(seen).toBe(`Bearer ${accessTokens()[0]}`)
   expect(response.data).toEqual({ url: '/api/x', baseURL: server.origin })
   expect(JSON.stringify(response)).not.toContain(accessTokens()[0])
+})
+
+it('an adapter function gets no token for a URL that it could understand in another way than axios', async () => {
+  const { server, tokens } = await startWorld()
+  const api = axios.create({ baseURL: `${server.origin}/v1` })
+  attachTokens(api, { tokens, grantId: 'agency' })
+  async function hasToken(url: string, options: AxiosRequestConfig = {}): Promise<boolean> {
+    let seen = false
+    await api.get(url, {
+      ...options,
+      async adapter(config) {
+        seen = config.headers.has('Authorization')
+        return { status: 200, statusText: 'OK', data: '', headers: {}, config }
+      },
+    })
+    return seen
+  }
+  expect(await hasToken('/a')).toBe(true)
+  expect(await hasToken('a')).toBe(true)
+  expect(await hasToken('')).toBe(true)
+  expect(await hasToken(`${server.origin}/a`)).toBe(true)
+  expect(await hasToken('/\\evil.example/a')).toBe(false)
+  expect(await hasToken('//evil.example/a', { allowAbsoluteUrls: false })).toBe(false)
+  expect(await hasToken('http://evil.example/a', { allowAbsoluteUrls: false })).toBe(false)
 })
 
 it('a URL given as an object goes where it points at the time', async () => {

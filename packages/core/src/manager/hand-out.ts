@@ -142,6 +142,7 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
     patience: Patience,
   ): Promise<AccessToken | undefined> {
     const wanted = { minValidityMs: undefined, forceRefresh: false }
+    let hasLooked = false
     for (;;) {
       const dead = entry.known?.record.state === 'dead' ? entry.known : undefined
       if (dead && !mayLook(entry)) throw reauthorizationRequired(dead)
@@ -154,8 +155,10 @@ export function createHandOut(ctx: ManagerContext, clientCredentials: ClientCred
         await rotate(entry, true, patience)
         continue
       }
-      // Rotated moments ago: maybe by us for this very token, maybe another process has a newer one.
-      if (!mayLook(entry)) return undefined
+      // Rotated moments ago: maybe by us for this very token, maybe another process has a newer one. Once: a look at a
+      // slow store takes longer than the interval between two.
+      if (hasLooked || !mayLook(entry)) return undefined
+      hasLooked = true
       await load(entry, patience)
     }
   }

@@ -72,8 +72,17 @@ export function sendBody(
   call: ClientRequest,
   maxBytes: number,
 ): void {
-  if (body.kind === 'none') return void call.end()
-  if (body.kind === 'whole') return void sendWhole(body.bytes, call)
+  if (body.kind === 'none') call.end()
+  else if (body.kind === 'whole') sendWhole(body.bytes, call)
+  else sendStream(req, body, call, maxBytes)
+}
+
+function sendStream(
+  req: IncomingMessage,
+  body: Extract<RequestBody, { kind: 'stream' }>,
+  call: ClientRequest,
+  maxBytes: number,
+): void {
   let size = body.head.length
   const onData = (chunk: Buffer): void => {
     size += chunk.length

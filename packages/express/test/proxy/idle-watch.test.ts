@@ -1,5 +1,11 @@
 /** When nothing moves between us and the API, and when something does that does not look like it. */
-import { Agent, type ClientRequestArgs, createServer } from 'node:http'
+import {
+  Agent,
+  type ClientRequestArgs,
+  createServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setTimeout as passed } from 'node:timers/promises'
@@ -22,13 +28,14 @@ async function proxied(
 
 it('a long body that a slow API is still reading is no silence', async () => {
   let readBytes = 0
-  const api = createServer(async (req, res) => {
+  async function readSlowly(req: IncomingMessage, res: ServerResponse): Promise<void> {
     for await (const chunk of req as AsyncIterable<Buffer>) {
       readBytes += chunk.length
       await passed(chunk.length / 10_000)
     }
     res.end('read')
-  })
+  }
+  const api = createServer((req, res) => void readSlowly(req, res))
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void api.close())
   const { port } = api.address() as { port: number }
@@ -83,13 +90,14 @@ it.each<[string, () => Agent]>([
 })
 
 it('connections that do not count their bytes are left alone', async () => {
-  const api = await startApi(async (res) => {
+  async function answerSlowly(res: ServerResponse): Promise<void> {
     for (const bit of 'hello') {
       await passed(150)
       res.write(bit)
     }
     res.end()
-  })
+  }
+  const api = await startApi((res) => void answerSlowly(res))
   const origin = await proxied(api.origin, { agent: new WrappingAgent(), idleTimeoutMs: 300 })
   expect((await get(`${origin}/a`)).text).toBe('hello')
 })
