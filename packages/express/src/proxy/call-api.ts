@@ -97,8 +97,7 @@ export function callApi(
       else if (isStale && api.mayRepeat) resolve(callApi({ ...api, mayRepeat: false }, token, write, asks401))
       else reject(new ApiUnreachable('broken'))
     })
-    // With a connection at hand headers go out in one piece; before, Node would gather pieces, which takes it longer.
-    call.once('socket', () => write(call))
+    write(call)
   })
 }
 
