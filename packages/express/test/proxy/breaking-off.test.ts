@@ -186,6 +186,16 @@ describe.each(versions)('through %s', (_, express) => {
     agent.destroy()
   })
 
+  it('an agent that turns out to be for another protocol is the application’s error, not the token’s', async () => {
+    const agent = new Agent()
+    Reflect.deleteProperty(agent, 'protocol')
+    Object.setPrototypeOf(agent, Object.create(Agent.prototype, { protocol: { get: () => 'https:' } }))
+    const api = await startApi()
+    const { origin, errors } = await proxied(api.origin, { agent })
+    expect(await get(`${origin}/proxy/a`)).toMatchObject({ status: 500 })
+    expect(errors).toMatchObject([{ code: 'ERR_INVALID_PROTOCOL' }])
+  })
+
   it('a timeout on a kept connection ends that request, and no other', async () => {
     const api = await startApi((res, { url }) => {
       if (url !== '/late') res.end('ok')
