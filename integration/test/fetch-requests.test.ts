@@ -158,6 +158,45 @@ describe('a request is what it was at the call, whatever becomes of the objects 
     expect(api.got.map(alike)).toEqual([alike(untouched.got[0]!), alike(untouched.got[0]!)])
   })
 
+  const inits: [string, (url: string) => RequestInit][] = [
+    ['another Request', (url) => new Request(url, { method: 'DELETE', headers: { 'x-a': 'b' } })],
+    [
+      'an object with a prototype',
+      () => Object.create({ method: 'DELETE', headers: { 'x-a': 'b' } }) as RequestInit,
+    ],
+    [
+      'an object of a class',
+      () =>
+        new (class {
+          get method(): string {
+            return 'DELETE'
+          }
+          readonly headers = { 'x-a': 'b' }
+        })(),
+    ],
+  ]
+  it.each(inits)('an init that is %s counts with all that it inherits', async (_, init) => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    expect((await get(api.origin, init(api.origin))).status).toBe(200)
+    expect(api.got.map(({ method, headers }) => [method, headers['x-a']])).toEqual([
+      ['DELETE', 'b'],
+      ['DELETE', 'b'],
+    ])
+    const aborted = new Request(api.origin, { signal: AbortSignal.abort() })
+    await expect(get(api.origin, aborted)).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  it('the body of a Request belongs to the request from then on', async () => {
+    const api = await startApi()
+    const get = await clientOf(api.origin)
+    const request = new Request(api.origin, { method: 'POST', body: 'kept' })
+    const answer = get(request)
+    expect(request.bodyUsed).toBe(true)
+    expect((await answer).status).toBe(200)
+    expect(api.got.map(({ body }) => body.toString())).toEqual(['kept', 'kept'])
+  })
+
   it('the body of a Request counts where the init has null for one', async () => {
     const api = await startApi()
     const get = await clientOf(api.origin)

@@ -37,7 +37,9 @@ export function rememberTargets(
     if (!url) return undefined
     const { href, origin, username, password } = url
     const isOfApi = username === '' && password === '' && isApiUrl(url)
-    const isUnambiguous = originOf(config.url ?? '', config.baseURL) === origin
+    const otherwise = originOf(config.url ?? '', config.baseURL)
+    // 'null': of a scheme that nobody sends to, as `places:` in 'places:search'.
+    const isUnambiguous = otherwise === origin || otherwise === 'null'
     return { href, origin, place: placeOf(url), isOfApi, isUnambiguous }
   }
 

@@ -75,6 +75,7 @@ it('an adapter function gets no token for a URL that it could understand in anot
   expect(await hasToken('/a')).toBe(true)
   expect(await hasToken('a')).toBe(true)
   expect(await hasToken('')).toBe(true)
+  expect(await hasToken('places:search')).toBe(true)
   expect(await hasToken(`${server.origin}/a`)).toBe(true)
   expect(await hasToken('/\\evil.example/a')).toBe(false)
   expect(await hasToken('//evil.example/a', { allowAbsoluteUrls: false })).toBe(false)

@@ -54,6 +54,9 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     if (!isOfApi(href) || headers?.has('authorization')) return send(input, asked)
 
     const init = asked && takenNow(asked)
+    // Its body becomes ours, as it would become `fetch`'s.
+    const keepsBody = request?.body && (init?.body ?? undefined) === undefined
+    const own = keepsBody ? new Request(request) : request
     const method = init?.method ?? request?.method ?? 'GET'
     const signal = init?.signal ?? request?.signal
     const wait = { signal, timeoutMs }
@@ -61,11 +64,11 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     const id = typeof grantId === 'string' ? grantId : await grantId({ url: new URL(href), method })
     const token = await tokens.getAccessToken(id, wait)
     const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
-    // A Request's body can be read once: the copy is sent first, the original kept for the replay.
-    const copy = request?.body && (init?.body ?? undefined) === undefined ? request.clone() : undefined
+    // It can be read once: the copy is sent first, the original kept for the replay.
+    const copy = keepsBody ? own?.clone() : undefined
     let sent = token
     try {
-      const first = await send(copy ?? request ?? href, withToken(init, headers, sent))
+      const first = await send(copy ?? own ?? href, withToken(init, headers, sent))
       const next = first.status === 401 ? await replacementAfter(first, href, token, wait) : undefined
       if (!next) return first
       await first.body?.cancel()
@@ -74,13 +77,13 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
         throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider: token.provider, grantId: id })
       }
       sent = next
-      return await send(request ?? href, withToken(init, headers, sent))
+      return await send(own ?? href, withToken(init, headers, sent))
     } catch (error) {
       throw scrubError(error, sent)
     } finally {
       // What was kept and not sent must not be held by the tee; what was sent is not ours any more and refuses this.
       // Not waited for: an answer may come before the body has ended, and the tee lets go only then.
-      if (copy) request?.body?.cancel().catch(() => {})
+      if (copy) own?.body?.cancel().catch(() => {})
     }
   }
 

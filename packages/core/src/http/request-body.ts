@@ -15,10 +15,21 @@ export function isReplayable(body: unknown): boolean {
  * the token is waited for changes neither the request nor its replay.
  */
 export function takenNow(init: RequestInit): RequestInit {
-  const { body } = init
-  return body === undefined || body === null || typeof body === 'string'
-    ? { ...init }
-    : { ...init, body: copyOf(body) }
+  const taken = Object.getPrototypeOf(init) === Object.prototype ? { ...init } : membersOf(init)
+  if (taken.body !== undefined && taken.body !== null) taken.body = copyOf(taken.body)
+  return taken
+}
+
+/** Those of the Fetch standard, and `dispatcher` of Node. */
+const MEMBERS = [
+  ...['method', 'headers', 'body', 'duplex', 'signal', 'redirect', 'keepalive', 'dispatcher'],
+  ...['mode', 'credentials', 'cache', 'referrer', 'referrerPolicy', 'integrity', 'priority', 'window'],
+] as (keyof RequestInit)[]
+
+/** Of an object with a class or a prototype, another `Request` say, `fetch` also reads what is inherited. */
+function membersOf(init: RequestInit): RequestInit {
+  const all = MEMBERS.map((name) => [name, init[name]])
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as RequestInit
 }
 
 function copyOf(body: BodyInit): BodyInit {

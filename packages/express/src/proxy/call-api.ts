@@ -57,11 +57,10 @@ export function callApi(
     const call = begin(target.secure, options, token)
     // Answered, or given up.
     let isDecided = false
-    let refusal: IncomingMessage | undefined
+    let given: IncomingMessage | undefined
     const stopWatch = watchIdle(call, {
       idleMs: idleTimeoutMs,
-      // A refusal that nobody reads yet: another token is waited for.
-      isOurTurn: () => refusal?.readableFlowing === null,
+      isOurTurn: () => isUploading(res.req, call) || (given !== undefined && !isExpected(given, call)),
       onIdle: () => end(new ApiUnreachable('timeout')),
     })
     const end = (error: Error): void => {
@@ -75,10 +74,8 @@ export function callApi(
     // An answer that switches protocols, which nobody asked for, Node breaks off by itself.
     call.on('response', (answer) => {
       isDecided = true
-      if (asks401 && answer.statusCode === 401) {
-        refusal = answer
-        return resolve(answer)
-      }
+      given = answer
+      if (asks401 && answer.statusCode === 401) return resolve(answer)
       try {
         api.give(answer, token)
         resolve(undefined)
@@ -91,14 +88,33 @@ export function callApi(
       if (!isDecided) reject(new ApiUnreachable('broken'))
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
-      const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
       if (isDecided) return
+      const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+      const isStale = isGone && call.reusedSocket && call.socket?.bytesRead === readBefore
       if (error instanceof BodyTooLarge) reject(error)
       else if (isStale && api.mayRepeat) resolve(callApi({ ...api, mayRepeat: false }, token, write, asks401))
       else reject(new ApiUnreachable('broken'))
     })
+    let readBefore: number | undefined
+    call.once('socket', ({ bytesRead }) => {
+      readBefore = bytesRead
+    })
     write(call)
   })
+}
+
+/** The client has not sent all, and the API has taken what there was. */
+function isUploading(req: IncomingMessage, call: ClientRequest): boolean {
+  return !req.complete && !call.writableNeedDrain
+}
+
+/**
+ * Whether the API is to send more of an answer now. Not so while nobody reads it (a refusal, when another token is waited
+ * for) or its client is slow; nor when all is here, of which breaking off would lose what is not yet passed on.
+ */
+function isExpected(answer: IncomingMessage, call: ClientRequest): boolean {
+  const isCounted = call.socket?.bytesRead !== undefined
+  return isCounted && !answer.complete && answer.readableFlowing === true
 }
 
 function begin(secure: boolean, options: RequestOptions, { provider, grantId }: AccessToken): ClientRequest {

@@ -30,24 +30,29 @@ const NOT_IN = new Set([
   'referer',
   'forwarded',
   'via',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'x-original-url',
-  'x-original-host',
   'x-rewrite-url',
   'x-host',
+  'x-http-host-override',
+  'x-authorization',
+  'dpop',
   'http2-settings',
   'csrf-token',
   'x-csrf-token',
   'xsrf-token',
   'x-xsrf-token',
-  'remote-user',
-  'x-remote-user',
 ])
-const NOT_IN_PREFIX =
-  /^(x-forwarded|sec-|proxy-|cf-access-|x-amzn-oidc-|x-auth-request-|x-ms-token-|x-ms-client-principal|x-goog-iap-|x-goog-authenticated-user-)/
+const NOT_IN_PREFIX = new RegExp(
+  `^(${[
+    'proxy-|sec-',
+    // Where it came from, and which path or host was meant.
+    'x-forwarded|x-original-|x-originating-|x-envoy-|x-real-ip|client-ip|x-azure-(client|socket)ip',
+    '(x-|true-|fastly-|cf-)(cluster-|connecting-)?(client-)?ip(v6)?$',
+    // Who the user is, as proxies with a log-in and mutual TLS say it.
+    'remote-|x-remote-|x-webauth-|x-authenticated-|x-authentik-|x-auth-request-|x-vouch-|x-pomerium-|tailscale-user-',
+    'cf-access-|x-amzn-oidc-|x-ms-token-|x-ms-client-principal|x-goog-iap-|x-goog-authenticated-user-|x-appengine-user-',
+    '(x-)?(ssl-)?client-cert|(x-)?ssl-client',
+  ].join('|')})`,
+)
 
 /**
  * Not passed to the browser: credentials and requests for them, cookies, and what would act on our whole site, because
@@ -87,8 +92,16 @@ const NOT_OUT = new Set([
   'x-sourcemap',
   'x-accel-redirect',
   'x-sendfile',
+  'x-lighttpd-send-file',
+  'edge-control',
+  'set-login',
+  'sec-session-registration',
+  'secure-session-registration',
+  'speculation-rules',
+  'use-as-dictionary',
 ])
-const NOT_OUT_PREFIX = /^(access-control-|cross-origin-|x-accel-|proxy-)|cdn-cache-control$/
+const NOT_OUT_PREFIX =
+  /^(access-control-|cross-origin-|attribution-reporting-|x-accel-|x-litespeed-|x-reproxy-|proxy-)|cdn-cache-control$/
 
 /** Flat pairs of names and values, as Node has them in `rawHeaders`: keeps order and repetitions. */
 export type RawHeaders = readonly string[]

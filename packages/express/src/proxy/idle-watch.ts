@@ -25,9 +25,8 @@ export function watchIdle(call: ClientRequest, { idleMs, isOurTurn, onIdle }: Id
   let quietLooks = 0
   const looking = setInterval(
     () => {
-      const { bytesRead, bytesWritten } = call.socket ?? NOTHING
+      const { bytesRead = 0, bytesWritten = 0 } = call.socket ?? {}
       const bytes = bytesRead + bytesWritten
-      // Bytes that are not counted are never the same.
       quietLooks = bytes === seenBytes && !isOurTurn() ? quietLooks + 1 : 0
       seenBytes = bytes
       if (quietLooks < LOOKS) return
@@ -39,5 +38,3 @@ export function watchIdle(call: ClientRequest, { idleMs, isOurTurn, onIdle }: Id
   const end = (): void => clearInterval(looking)
   return end
 }
-
-const NOTHING = { bytesRead: 0, bytesWritten: 0 }

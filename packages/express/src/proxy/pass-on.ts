@@ -81,11 +81,14 @@ function setHeaders(kept: readonly string[], res: Response): void {
   }
 }
 
-/** So that the client cannot take the part for the whole: in HTTP/1.0 the end of the connection is the end of an answer. */
+/**
+ * So that the client cannot take the part for the whole: in HTTP/1.0 the end of the connection is the end of an answer.
+ * Only TCP itself can be reset; over TLS and Unix sockets such a client cannot tell.
+ */
 function breakOff(res: Response): void {
   const { socket } = res
-  const endsByClosing = res.req.httpVersion === '1.0' && socket !== null && !('encrypted' in socket)
-  if (endsByClosing) socket.resetAndDestroy()
+  const isTcp = socket?.remoteAddress !== undefined && !('encrypted' in socket)
+  if (isTcp && res.req.httpVersion === '1.0') socket.resetAndDestroy()
   res.destroy()
 }
 

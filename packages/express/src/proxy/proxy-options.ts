@@ -19,7 +19,9 @@ export interface TokenProxyOptions {
   /** How long a request waits for a token, milliseconds. @defaultValue the manager's `timeoutMs` */
   readonly timeoutMs?: number | undefined
   /**
-   * How long nothing may move between us and the API, milliseconds, and up to a quarter more; then 504 or the end.
+   * How long the API may be silent when it is its turn, milliseconds, and up to a quarter more; then 504 or the end. Does
+   * not count while the client is slow: how long that may last is your server's affair (`server.requestTimeout`,
+   * `server.timeout`).
    *
    * @defaultValue 60 000
    */

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent, createServer, type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 import type { ErrorRequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
@@ -281,6 +284,39 @@ describe.each(versions)('through %s', (_, express) => {
     client.resume()
     const [error] = await once(client, 'error')
     expect(error).toMatchObject({ code: 'ECONNRESET' })
+  })
+
+  it('an answer in HTTP/1.0 that the API breaks off, over a Unix socket: ended, and the process goes on', async () => {
+    const api = await startRawApi((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc', () => socket.destroy())
+    })
+    const { tokens } = await startWorld({ api })
+    const app = express()
+    app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api }))
+    const folder = await mkdtemp(join(tmpdir(), 'evergrant-'))
+    const server = createServer((req, res) => void app(req, res)).listen(join(folder, 'socket'))
+    await once(server, 'listening')
+    const client = connect(join(folder, 'socket'))
+    client.write('GET /proxy/a HTTP/1.0\r\n\r\n')
+    client.resume()
+    await once(client, 'close')
+    server.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it('a kept connection that is reset when an answer has begun, be it half a head: not asked again', async () => {
+    let asked = 0
+    const api = await startRawApi((socket, index) => {
+      asked += 1
+      if (index === 0) return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      socket.write('HTTP/1.1 200 OK\r\nX-Job-Started: 1\r\n', () =>
+        setTimeout(() => socket.resetAndDestroy(), 50),
+      )
+    })
+    const { origin } = await proxied(api)
+    expect((await get(`${origin}/proxy/a`)).text).toBe('ok')
+    expect(await get(`${origin}/proxy/b`)).toMatchObject({ status: 502 })
+    expect(asked).toBe(2)
   })
 
   it('a body longer than the buffer, and no token for it: the next request on that connection is served', async () => {

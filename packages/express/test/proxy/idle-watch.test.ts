@@ -1,17 +1,20 @@
 /** When nothing moves between us and the API, and when something does that does not look like it. */
+import { once } from 'node:events'
 import {
   Agent,
   type ClientRequestArgs,
   createServer,
   type IncomingMessage,
+  request,
   type ServerResponse,
 } from 'node:http'
 import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as passed } from 'node:timers/promises'
 import { memoryStore, type TokenStore } from '@evergrant/core'
 import express from 'express'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
 import { get, serve, startApi, startWorld } from '../world.js'
 
@@ -89,8 +92,54 @@ it.each<[string, () => Agent]>([
   )
 })
 
-it('connections that do not count their bytes are left alone', async () => {
+it('a client that reads an answer more slowly than the API writes it gets all of it', async () => {
+  let passedOn: ServerResponse | undefined
+  async function fill(res: ServerResponse): Promise<void> {
+    while (!passedOn?.writableNeedDrain) {
+      res.write(Buffer.alloc(8_192, 'x'))
+      await passed(0)
+    }
+    res.end(Buffer.alloc(15_000, 'T'))
+  }
+  const api = await startApi((res) => void fill(res))
+  const { tokens } = await startWorld({ api: api.origin })
+  const app = express()
+  app.use((_req, res, next) => {
+    passedOn = res
+    next()
+  })
+  app.use('/proxy', tokenProxy({ tokens, grantId: 'agency', target: api.origin, idleTimeoutMs: 300 }))
+  const client = connect(Number(new URL(await serve(app)).port), '127.0.0.1')
+  client.write('GET /proxy/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  client.pause()
+  await vi.waitUntil(() => passedOn?.writableNeedDrain, { timeout: 10_000 })
+  await passed(700)
+  const text = (await buffer(client)).toString('latin1')
+  expect(text.match(/T/g)?.length).toBeGreaterThanOrEqual(15_000)
+  expect(text.endsWith('\r\n0\r\n\r\n')).toBe(true)
+})
+
+it('a client that pauses in the middle of a long body is not taken for a silent API', async () => {
+  const api = await startApi((res) => res.end('ok'))
+  const origin = await proxied(api.origin, { bufferLimitBytes: 10, idleTimeoutMs: 300 })
+  const call = request(`${origin}/a`, { method: 'POST', headers: { 'content-length': '200' } })
+  call.write('x'.repeat(100))
+  await passed(700)
+  call.end('x'.repeat(100))
+  const [answer] = (await once(call, 'response')) as [IncomingMessage]
+  expect(answer.statusCode).toBe(200)
+  answer.resume()
+})
+
+it('a silent API on a connection that does not count its bytes: 504', async () => {
+  const api = await startApi(() => {})
+  const origin = await proxied(api.origin, { agent: new WrappingAgent(), idleTimeoutMs: 300 })
+  expect(await get(`${origin}/a`)).toMatchObject({ status: 504 })
+})
+
+it('connections that do not count their bytes are left alone once there is an answer', async () => {
   async function answerSlowly(res: ServerResponse): Promise<void> {
+    res.flushHeaders()
     for (const bit of 'hello') {
       await passed(150)
       res.write(bit)
