@@ -4,6 +4,7 @@ export {
   CONNECT_HEADERS,
   type ConnectAnswerOptions,
   type ConnectFailure,
+  type ConnectRefusal,
   connectAnswer,
 } from './connect/connect-answer.js'
 export {

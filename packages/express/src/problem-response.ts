@@ -30,8 +30,13 @@ export function sendProblem(res: ServerResponse, problem: Problem, connect?: str
   sendAnswer(res, problemAnswer(problem, { connect }))
 }
 
+const DESCRIBES_A_BODY =
+  /^(content-(?!security-policy)|etag$|last-modified$|accept-ranges$|transfer-encoding$|trailer$)/
+
 export function sendAnswer(res: ServerResponse, { status, headers, body }: HttpAnswer): void {
   res.statusCode = status
+  // Said of the answer that did not come about.
+  for (const name of res.getHeaderNames()) if (DESCRIBES_A_BODY.test(name)) res.removeHeader(name)
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
   res.end(body)
 }

@@ -22,7 +22,8 @@ export interface RequestGrant {
    */
   getAccessToken(options?: GetAccessTokenOptions): Promise<AccessToken>
   /**
-   * Core's `fetchWithTokens` for this grant.
+   * Core's `fetchWithTokens` for this grant. The client's going away also ends the body of an answer: give it to the
+   * client as a `StreamableFile`, or with `pipeline` of `node:stream/promises`; `pipe` leaves its errors to the process.
    * @throws EvergrantError as `TokenManager.getAccessToken`, and `BODY_NOT_REPLAYABLE`
    * @throws HttpException of status 499 when the client is gone
    */
@@ -44,14 +45,25 @@ export function createRequestGrant(
     tokens,
     signal,
     getAccessToken: (options) =>
-      signal
-        ? tokens.getAccessToken(id, { ...options, signal: either(options?.signal) })
-        : tokens.getAccessToken(id, options),
+      heard(
+        signal
+          ? tokens.getAccessToken(id, { ...options, signal: either(options?.signal) })
+          : tokens.getAccessToken(id, options),
+      ),
     fetch: (input, init) => {
       const own = init?.signal ?? (input instanceof Request ? input.signal : undefined)
       const bound = either(own)
-      return send(input, bound ? { ...init, signal: bound } : init)
+      return heard(send(input, bound ? { ...init, signal: bound } : init))
     },
     status: () => tokens.status(id),
   }
+}
+
+/**
+ * A client that leaves must not end the process because the handler awaits something else first: rejects as before for
+ * whoever awaits it.
+ */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

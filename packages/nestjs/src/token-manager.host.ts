@@ -1,4 +1,5 @@
 import { createTokenManager, type TokenManager } from '@evergrant/core'
+import { Logger } from '@nestjs/common'
 import {
   checkOptions,
   type EvergrantModuleOptions,
@@ -46,10 +47,14 @@ export class TokenManagerHost {
 
   async #close(): Promise<void> {
     if ('tokens' in this.#options) return
+    const [closing] = await Promise.allSettled([this.#own?.close()])
     try {
-      await this.#own?.close()
-    } finally {
       await this.#options.onClosed?.()
+    } catch (error) {
+      // What could not be stored is what to know; the same outage often fails both.
+      if (closing.status === 'fulfilled') throw error
+      new Logger('EvergrantModule').error(error)
     }
+    if (closing.status === 'rejected') throw closing.reason
   }
 }

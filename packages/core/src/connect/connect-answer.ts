@@ -7,6 +7,12 @@ import { connectPage } from './connect-page.js'
 /** Every end of a flow but the good one. */
 export type ConnectFailure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
 
+/**
+ * What a connect flow's routes refuse with. `from_elsewhere`: another site sent the browser to the beginning. It may have
+ * done so behind the user's back, to have another account connected, so the user is asked.
+ */
+export type ConnectRefusal = ConnectFailure | EvergrantError | 'from_elsewhere'
+
 /** How {@link connectAnswer} answers: who asks, and where the browser goes afterwards. */
 export interface ConnectAnswerOptions {
   /** A page for people, or problem details for programs. */
@@ -49,6 +55,13 @@ const NO_SESSION = problemWith(
   'Sign in to this application, then connect the account.',
 )
 
+const FROM_ELSEWHERE = problemWith(
+  403,
+  'connect_from_elsewhere',
+  'Connect the account?',
+  'Another site sent you here. Go on only if you want to connect an account to this application.',
+)
+
 /** Put on every answer of the routes: the address of the callback holds the code, for no cache and no `Referer`. */
 export const CONNECT_HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
@@ -62,17 +75,15 @@ export const CONNECT_HEADERS: Readonly<Record<string, string>> = {
  * @param what - How `complete` ended, or the error of another step. `GRANT_NOT_FOUND` is taken for a request whose
  * sender is not known: to connect would not help there, to sign in would.
  */
-export function connectAnswer(
-  what: ConnectFailure | EvergrantError,
-  { as, beginPath }: ConnectAnswerOptions,
-): HttpAnswer {
+export function connectAnswer(what: ConnectRefusal, { as, beginPath }: ConnectAnswerOptions): HttpAnswer {
   const problem = problemIn(what)
   const isSignIn = problem === NO_SESSION
   // A mount path may hold what a client chose: only what surely stays on this site becomes a link.
   const again = !isSignIn && /^(\/[\w.~-]+)*\/?$/.test(beginPath ?? '?') ? beginPath || '/' : undefined
   if (as === 'problem') return problemAnswer(problem, { connect: again })
   const { title, detail } = problem
-  const returnTo = isEvergrantError(what) ? undefined : what.returnTo
+  const isFailure = typeof what === 'object' && !isEvergrantError(what)
+  const returnTo = isFailure ? what.returnTo : undefined
   return {
     status: problem.status,
     headers: {
@@ -81,11 +92,12 @@ export function connectAnswer(
       ...CONNECT_HEADERS,
       ...retryAfter(problem),
     },
-    body: connectPage({ title, detail, again, returnTo }),
+    body: connectPage({ title, detail, again, returnTo, isFirst: problem === FROM_ELSEWHERE }),
   }
 }
 
-function problemIn(what: ConnectFailure | EvergrantError): Problem {
+function problemIn(what: ConnectRefusal): Problem {
+  if (what === 'from_elsewhere') return FROM_ELSEWHERE
   if (isEvergrantError(what)) return what.code === 'GRANT_NOT_FOUND' ? NO_SESSION : problemOf(what)
   return what.kind === 'failed' ? problemOf(what.error) : FAILURES[what.kind]
 }

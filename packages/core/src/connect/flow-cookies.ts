@@ -51,8 +51,10 @@ export function flowCookies(baseName: string, redirectUri: string, lifetimeMs: n
       return { id, ended, sealed: ended ? undefined : value, end: set(prefix + id, ENDED, keptSeconds) }
     },
     clearLeftOver(header) {
-      // Browsers send the oldest first (RFC 6265 section 5.4).
-      const names = cookiesIn(header, prefix).map(([name]) => name)
+      const all = cookiesIn(header, prefix)
+      // Marks of ended ones before flows under way; browsers send the oldest first (RFC 6265 section 5.4).
+      const isMark = ([, value]: readonly [string, string]): boolean => value === ENDED
+      const names = [...all.filter(isMark), ...all.filter((one) => !isMark(one))].map(([name]) => name)
       return names.slice(0, Math.max(0, names.length - MAX_FLOWS + 1)).map((name) => set(name, '', 0))
     },
   }

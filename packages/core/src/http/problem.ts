@@ -61,7 +61,8 @@ export const crossSiteProblem: Problem = problemWith(
 
 /** Turns one of our errors into what adapters of web frameworks answer. */
 export function problemOf(error: EvergrantError): Problem {
-  const [status, title, detail] = ANSWERS[error.code]
+  // Another copy of this package may have codes that this one has not.
+  const [status, title, detail] = ANSWERS[error.code] ?? ANSWERS.UNEXPECTED
   const code = error.code.toLowerCase()
   // The body is gone here, but whoever sent it can send it again at once.
   const afterMs = error.code === 'BODY_NOT_REPLAYABLE' ? 0 : error.retryAfterMs

@@ -1,11 +1,10 @@
 import {
   CONNECT_HEADERS,
-  type ConnectFailure,
   type ConnectFlowOptions,
+  type ConnectRefusal,
   connectAnswer,
   createConnectFlow,
   crossSiteProblem,
-  type EvergrantError,
   isCrossSite,
   isEvergrantError,
   problemWith,
@@ -32,7 +31,7 @@ export interface ConnectRoutesOptions extends ConnectFlowOptions {
 /**
  * The routes by which a user connects an account and disconnects it, to be mounted with `app.use('/connect', …)`:
  *
- * - `GET /?returnTo=/path` sends the browser to the provider,
+ * - `GET /?returnTo=/path` sends the browser to the provider; who comes from another site is asked first,
  * - `GET /callback` is where it comes back (`redirectUri` must lead here), and sends it on to `returnTo`,
  * - `POST /disconnect` removes the grant and revokes it at the provider; refused when another site sent the request.
  *
@@ -51,6 +50,7 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
   const origins = checkOrigins('allowedOrigins', allowedOrigins)
 
   async function begin(req: Request, res: Response): Promise<void> {
+    if (isCrossSite(req.headers, origins)) return answerFailure('from_elsewhere', req, res)
     const { returnTo } = req.query
     const { url, setCookies } = await flow.begin({
       grantId: await grantIdOf(options, req),
@@ -65,7 +65,7 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
     const outcome = await flow.complete({
       callback: req.originalUrl,
       cookie: req.headers.cookie,
-      grantId: typeof grantId === 'function' ? await grantId(req) : grantId,
+      grantId: (typeof grantId === 'function' ? await grantId(req) : grantId) ?? undefined,
       signal: disconnectSignal(res),
     })
     res.append('Set-Cookie', [...outcome.setCookies])
@@ -109,7 +109,7 @@ function fail(error: unknown, req: Request, res: Response, next: NextFunction): 
   else next(error)
 }
 
-function answerFailure(what: ConnectFailure | EvergrantError, req: Request, res: Response): void {
+function answerFailure(what: ConnectRefusal, req: Request, res: Response): void {
   const as = isForPrograms(req) ? 'problem' : 'page'
   sendAnswer(res, connectAnswer(what, { as, beginPath: `${req.baseUrl}/` }))
 }

@@ -23,7 +23,8 @@ export async function grantIdOf(
   req: Request,
 ): Promise<string> {
   const found = typeof grantId === 'function' ? await grantId(req) : grantId
-  if (found === undefined)
+  // JavaScript's sessions often have `null` for nothing.
+  if (found === undefined || found === null)
     throw new EvergrantError('GRANT_NOT_FOUND', 'The request has no grant', { provider })
   if (typeof found !== 'string') throw optionError('grantId', 'must return a string or undefined')
   return found

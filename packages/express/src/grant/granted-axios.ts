@@ -8,6 +8,7 @@ const CONFIG_AT: Readonly<Record<string, number>> = {
   post: 2,
   put: 2,
   patch: 2,
+  query: 2,
   postForm: 2,
   putForm: 2,
   patchForm: 2,
@@ -20,8 +21,10 @@ type Call = (...args: unknown[]) => unknown
  * `@evergrant/axios-interceptor` reads). Interceptors and defaults remain those of `instance`, which is not changed.
  */
 export function grantedAxios<T extends object>(instance: T, grantId: () => Promise<string>): T {
-  const named = (call: Call, configAt: number): Call => {
+  const named = (call: Call, at: number): Call => {
     return async (...args) => {
+      // `request(url, config)` and `api(url, config)`, besides `request(config)` and `api(config)`.
+      const configAt = at === 0 && typeof args[0] === 'string' ? 1 : at
       const config = args[configAt] as object | undefined
       args[configAt] = { evergrant: { grantId: await grantId() }, ...config }
       return call(...args)
@@ -34,8 +37,6 @@ export function grantedAxios<T extends object>(instance: T, grantId: () => Promi
         typeof name === 'string' && Object.hasOwn(CONFIG_AT, name) ? CONFIG_AT[name] : undefined
       return configAt === undefined ? value : named((value as Call).bind(target), configAt)
     },
-    // `api(url, config)` and `api(config)`
-    apply: (target, _, args: unknown[]) =>
-      named(target as Call, typeof args[0] === 'string' ? 1 : 0)(...args),
+    apply: (target, _, args: unknown[]) => named(target as Call, 0)(...args),
   })
 }

@@ -26,7 +26,8 @@ export interface RequestGrant {
   getAccessToken(options?: GetAccessTokenOptions): Promise<AccessToken>
   /**
    * `fetch` with the token, sent once more after a 401: see `fetchWithTokens` of core. A disconnect also aborts a
-   * request that is on its way; what the API has begun to do then, it may do to its end.
+   * request that is on its way, and the body of an answer; what the API has begun to do then, it may do to its end. Give
+   * a body to the client with `pipeline` of `node:stream/promises`: `pipe` leaves its errors to the process.
    */
   readonly fetch: typeof fetch
   /**
@@ -61,7 +62,7 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
   let withTokens: typeof fetch | undefined
 
   return {
-    getAccessToken: async (options) => waiting.getAccessToken(await grantId(), options),
+    getAccessToken: (options) => heard(grantId().then((id) => waiting.getAccessToken(id, options))),
     fetch(input, init) {
       withTokens ??= fetchWithTokens({
         tokens: waiting,
@@ -69,7 +70,7 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
         ...(settings.fetch && { fetch: settings.fetch }),
       })
       const own = init?.signal ?? (input instanceof Request ? input.signal : undefined)
-      return withTokens(input, { ...init, signal: eitherSignal(own, res) })
+      return heard(withTokens(input, { ...init, signal: eitherSignal(own, res) }))
     },
     axios(instance) {
       if (!attachTokens) throw optionError('attachTokens', 'is needed for req.grant.axios')
@@ -86,6 +87,15 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
     },
     status: async () => tokens.status(await grantId()),
   }
+}
+
+/**
+ * A client that leaves must not end the process because the handler awaits something else first: rejects as before for
+ * whoever awaits it.
+ */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 /** Aborts with the caller's own signal, and when the client of this response is gone. */

@@ -1,10 +1,10 @@
 import {
   CONNECT_HEADERS,
-  type ConnectFailure,
+  type ConnectRefusal,
   connectAnswer,
   crossSiteProblem,
-  type EvergrantError,
   problemAnswer,
+  problemWith,
   type SiteHeaders,
 } from '@evergrant/core'
 import type { AbstractHttpAdapter } from '@nestjs/core'
@@ -14,6 +14,7 @@ import { writeAnswer, writeHeaders } from '../http-answer.js'
 export interface ConnectRequest {
   readonly headers: SiteHeaders & { readonly cookie?: string; readonly accept?: string }
   readonly originalUrl: string
+  readonly method: string
   readonly query: Readonly<Record<string, unknown>>
 }
 
@@ -29,7 +30,7 @@ export class ConnectAnswer {
     this.#adapter = adapter
     this.#response = response
     this.toBrowser = /\btext\/html\b/i.test(headers.accept ?? '')
-    this.#beginPath = /^([^?]*)\/callback(?:\?|$)/.exec(originalUrl)?.[1]
+    this.#beginPath = /^([^?]*?)(?:\/callback)?(?:\?|$)/.exec(originalUrl)?.[1]
     writeHeaders(adapter, response, CONNECT_HEADERS)
   }
 
@@ -49,7 +50,13 @@ export class ConnectAnswer {
     writeAnswer(this.#adapter, this.#response, problemAnswer(crossSiteProblem))
   }
 
-  failure(what: ConnectFailure | EvergrantError): void {
+  methodRefused(): void {
+    this.#adapter.setHeader(this.#response, 'Allow', 'GET')
+    const problem = problemWith(405, 'method_refused', 'Method not allowed', 'Use GET.')
+    writeAnswer(this.#adapter, this.#response, problemAnswer(problem))
+  }
+
+  failure(what: ConnectRefusal): void {
     const as = this.toBrowser ? 'page' : 'problem'
     writeAnswer(this.#adapter, this.#response, connectAnswer(what, { as, beginPath: this.#beginPath }))
   }

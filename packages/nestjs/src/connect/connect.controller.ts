@@ -8,6 +8,7 @@ import {
   Res,
   type Type,
   UseFilters,
+  VERSION_NEUTRAL,
 } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { getRequestGrantsToken } from '../evergrant.tokens.js'
@@ -22,7 +23,8 @@ import { ConnectAnswer, type ConnectRequest } from './connect-answer.js'
 
 /** The controller of one connect module: its path and its manager are known when the class is made. */
 export function connectController({ manager, path, decorators }: ConnectSettings): Type {
-  @Controller(path)
+  // The provider sends browsers to one address, whatever the versions of the application's own.
+  @Controller({ path, version: VERSION_NEUTRAL })
   @SkipGrantGuard()
   @UseFilters(EvergrantExceptionFilter.of(manager))
   class EvergrantConnectController {
@@ -48,9 +50,11 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     @Get()
     async begin(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
+      const { headers, query, method } = requestOf(context)
+      if (method !== 'GET') return answer.methodRefused()
+      if (isCrossSite(headers, this.#options.allowedOrigins)) return answer.failure('from_elsewhere')
       const grantId = await this.#grants.find(context)
       if (grantId === undefined) return answer.failure(this.#grants.nobodys())
-      const { headers, query } = requestOf(context)
       const returnTo = typeof query.returnTo === 'string' ? query.returnTo : undefined
       const { url, setCookies } = await this.#flow.begin({ grantId, cookie: headers.cookie, returnTo })
       answer.cookies(setCookies)
@@ -60,7 +64,9 @@ export function connectController({ manager, path, decorators }: ConnectSettings
     @Get('callback')
     async callback(@Context() context: ExecutionContext, @Res() _: unknown): Promise<void> {
       const answer = this.#answer(context)
-      const { headers, originalUrl } = requestOf(context)
+      const { headers, originalUrl, method } = requestOf(context)
+      // Whatever looks ahead with HEAD must not spend the code.
+      if (method !== 'GET') return answer.methodRefused()
       const outcome = await this.#flow.complete({
         callback: originalUrl,
         cookie: headers.cookie,
