@@ -65,6 +65,39 @@ describe.each(versions)('through %s', (_, express) => {
     return String(provider.headers.location)
   }
 
+  it('who comes from another site is asked first', async () => {
+    const here = await site()
+    const browser = createBrowser()
+    const crossSite = { 'sec-fetch-site': 'cross-site' }
+    const asked = await browser.open(`${here.origin}/connect?returnTo=/x`, 'GET', crossSite)
+    expect(asked.status).toBe(403)
+    expect(asked.text).toContain('<a href="/connect/">Connect</a>')
+    expect(browser.cookies.size).toBe(0)
+    // The provider, too, is another site, and the browser says so.
+    const back = await consented(here, browser)
+    expect((await browser.open(back, 'GET', crossSite)).status).toBe(303)
+    const program = await createBrowser('application/json').open(`${here.origin}/connect`, 'GET', crossSite)
+    expect(JSON.parse(program.text)).toMatchObject({ code: 'connect_from_elsewhere' })
+  })
+
+  it('a flow under way outlives the marks of those that ended', async () => {
+    const here = await site()
+    const browser = createBrowser()
+    const slow = await consented(here, browser)
+    for (let other = 0; other < 4; other++) await browser.open(await consented(here, browser))
+    expect((await browser.open(slow)).status).toBe(303)
+  })
+
+  it('a session with `null` for nobody: asked to sign in, and no flow is spent for it', async () => {
+    let who: string | null = 'agency-7'
+    const here = await site({ grantId: () => who as string })
+    const browser = createBrowser()
+    const back = await consented(here, browser)
+    who = null
+    expect((await browser.open(`${here.origin}/connect`)).status).toBe(401)
+    expect((await browser.open(back)).status).toBe(303)
+  })
+
   it('connects, and goes back to where the user came from', async () => {
     const here = await site()
     const browser = createBrowser()

@@ -34,6 +34,27 @@ describe.each(versions)('through %s', (_, express) => {
     return serve(app)
   }
 
+  it('what was said of the answer that did not come about is not said of the problem', async () => {
+    const app: Express = express()
+    app.get('/', (_req, res, next) => {
+      res.set({ 'Content-Length': '5000', 'Content-Encoding': 'gzip', ETag: '"a"', 'X-Kept': '1' })
+      next(new EvergrantError('TIMEOUT', 'late'))
+    })
+    app.use(evergrantErrors())
+    const answer = await get(await serve(app))
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'timeout' })
+    expect(answer.headers).toMatchObject({ 'x-kept': '1', 'content-type': 'application/problem+json' })
+    expect(answer.headers).not.toHaveProperty('content-encoding')
+    expect(answer.headers).not.toHaveProperty('etag')
+  })
+
+  it('a code of a newer copy of core is answered too', async () => {
+    const newer = new EvergrantError('OF_NEXT_YEAR' as EvergrantErrorCode, 'new')
+    const answer = await get(await failing(newer))
+    expect(answer.status).toBe(500)
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'of_next_year' })
+  })
+
   it.each(Object.entries(statuses))('%s is answered with %i', async (code, status) => {
     const secret = new Error('inner canary')
     const details = { grantId: 'agency-42', reason: 'some_reason', cause: secret, retryAfterMs: 1_500 }

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { setTimeout as passed } from 'node:timers/promises'
 import { attachTokens } from '@evergrant/axios-interceptor'
 import axios from 'axios'
-import { describe, expect, expectTypeOf, it } from 'vitest'
+import { describe, expect, expectTypeOf, it, vi } from 'vitest'
 import { evergrantErrors, grants, type RequestGrant } from '../src/index.js'
-import { get, serve, startWorld, versions } from './world.js'
+import { get, serve, startApi, startWorld, versions } from './world.js'
 
 describe.each(versions)('through %s', (_, express) => {
   it('a route gets tokens, requests and the status of its grant', async () => {
@@ -45,6 +46,66 @@ describe.each(versions)('through %s', (_, express) => {
     await get(`${origin}/used`)
     await get(`${origin}/used`)
     expect(asked).toEqual(['/used', '/used'])
+  })
+
+  it('every way that Axios has to send a request goes as this user, also where an instance has a grant of its own', async () => {
+    const { server, tokens } = await startWorld()
+    await tokens.saveGrant('victim', server.issueGrant())
+    const seen: [string | undefined, string | undefined][] = []
+    const instance = axios.create({
+      baseURL: server.origin,
+      adapter: (config) => {
+        seen.push([config.url, config.headers.get('Authorization')?.toString()])
+        return Promise.resolve({ status: 200, statusText: 'OK', data: '', headers: {}, config })
+      },
+    })
+    attachTokens(instance, { tokens, grantId: 'agency' })
+    const others = ['constructor', 'create', 'defaults', 'getUri', 'interceptors', '_request']
+    const ways = Object.keys(instance).filter((name) => !others.includes(name))
+    const app = express()
+    app.use(grants({ tokens, grantId: 'victim', attachTokens }))
+    app.get('/', async (req, res) => {
+      const mine = req.grant.axios(instance) as unknown as Record<string, (url: string) => Promise<unknown>>
+      for (const way of ways) await mine[way]?.('/x')
+      await (mine as unknown as (url: string) => Promise<unknown>)('/x')
+      res.end()
+    })
+    await get(await serve(app))
+    const token = (await tokens.getAccessToken('victim')).reveal()
+    expect(ways).toEqual(expect.arrayContaining(['request', 'get', 'post', 'query']))
+    expect(seen).toEqual([...ways, 'itself'].map(() => ['/x', `Bearer ${token}`]))
+  })
+
+  it('a client that leaves before the handler awaits what it began does not end the process', async () => {
+    const { tokens } = await startWorld()
+    const silent = await startApi(() => {})
+    const app = express()
+    let outcome: unknown
+    app.use(grants({ tokens, grantId: 'agency' }))
+    app.get('/', async (req, res) => {
+      const begun = [req.grant.fetch(silent.origin), req.grant.getAccessToken({ forceRefresh: true })]
+      await once(res, 'close')
+      await passed(20)
+      outcome = await Promise.allSettled(begun)
+    })
+    const origin = await serve(app)
+    const call = request(origin).on('error', () => {})
+    call.end()
+    await passed(50)
+    call.destroy()
+    await vi.waitUntil(() => outcome)
+    expect(outcome).toMatchObject([{ status: 'rejected' }, {}])
+  })
+
+  it('a request whose grant is `null` has none', async () => {
+    const { tokens } = await startWorld()
+    const app = express()
+    app.use(grants({ tokens, grantId: () => null as never }))
+    app.get('/', async (req, res) => {
+      const error: unknown = await req.grant.getAccessToken().catch((reason: unknown) => reason)
+      res.end((error as { code?: string }).code)
+    })
+    expect((await get(await serve(app))).text).toBe('GRANT_NOT_FOUND')
   })
 
   it('a request without a grant, or with one that is none, is an error of the route', async () => {

@@ -2,7 +2,14 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { EvergrantError } from '@evergrant/core'
-import { type CanActivate, type ExecutionContext, Injectable, Module, UseGuards } from '@nestjs/common'
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Injectable,
+  Module,
+  UseGuards,
+  VersioningType,
+} from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { describe, expect, it } from 'vitest'
 import {
@@ -83,6 +90,36 @@ describe.each(platformNames)('connect routes on %s', (platform) => {
     expect(await gone.json()).toEqual({ removed: true, atProvider: 'revoked' })
     expect(await elsewhere.status('agency')).toBeUndefined()
     expect(server.ledger.familiesRevoked().map((revoked) => revoked.family)).toContain(family)
+  })
+
+  it('ask who comes from another site first, and let nothing that looks ahead spend a code', async () => {
+    const { url, consent } = await start(platform)
+    const { go } = browser(url)
+    const crossSite = { ...html, 'sec-fetch-site': 'cross-site' }
+    const asked = await go('/connect?returnTo=/x', { headers: crossSite })
+    expect(asked.status).toBe(403)
+    expect(await asked.text()).toContain('<a href="/connect">Connect</a>')
+    expect((await go('/connect', { method: 'HEAD' })).status).toBe(405)
+    const back = await consent((await go('/connect')).headers.get('location'))
+    expect((await go(back, { method: 'HEAD' })).status).toBe(405)
+    expect((await go(back, { headers: crossSite })).status).toBe(303)
+  })
+
+  it('are found whatever version the other routes have', async () => {
+    const { options, elsewhere } = await startWorld()
+    await elsewhere.revoke('agency')
+    const { url } = await startApp(
+      platform,
+      {
+        imports: [
+          EvergrantModule.forRoot({ ...options, grantId: accountOf }),
+          EvergrantConnectModule.forRoot({ redirectUri, secret }),
+        ],
+      },
+      undefined,
+      (app) => app.enableVersioning({ type: VersioningType.HEADER, header: 'x-v', defaultVersion: '1' }),
+    )
+    expect((await browser(url).go('/connect')).status).toBe(302)
   })
 
   it('keep the cookies that others have set on the answer', async () => {

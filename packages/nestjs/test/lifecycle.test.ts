@@ -1,4 +1,4 @@
-import type { TokenManager, TokenStore } from '@evergrant/core'
+import { EvergrantError, type TokenManager, type TokenStore } from '@evergrant/core'
 import { type FakeClock, fakeClock } from '@evergrant/testing'
 import {
   type BeforeApplicationShutdown,
@@ -14,7 +14,7 @@ import {
 } from '@nestjs/common'
 import { ContextIdFactory, LazyModuleLoader, NestFactory } from '@nestjs/core'
 import { Test } from '@nestjs/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   CurrentGrant,
   EvergrantModule,
@@ -124,6 +124,22 @@ describe('the end of an application', () => {
     expect(await (await answer).json()).toMatchObject({ sub: 'agency' })
     await closed
     expect(world.server.ledger.rotations()).toHaveLength(1)
+  })
+
+  it('tells what could not be stored, also when onClosed fails', async () => {
+    const world = await startWorld()
+    const onClosed = (): never => {
+      throw new Error('the client is closed')
+    }
+    const { app, tokens, logged } = await standalone({
+      imports: [EvergrantModule.forRoot({ ...world.options, onClosed })],
+    })
+    const lost = new EvergrantError('UNCOMMITTED_SUCCESSOR', 'not stored', { grantIds: ['agency'] })
+    vi.spyOn(tokens, 'close').mockRejectedValue(lost)
+    // Nest 11 passes on what hooks reject with, Nest 12 writes it down.
+    const thrown: unknown = await app.close().catch((error: unknown) => error)
+    expect(thrown === lost || logged().includes('not stored')).toBe(true)
+    expect(logged()).toContain('the client is closed')
   })
 
   it.each([false, true])(

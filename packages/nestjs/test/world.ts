@@ -92,11 +92,13 @@ export async function startApp(
   metadata: ModuleMetadata,
   // A connection that the client of a test opened and never used would hold up the end for seconds.
   options: NestApplicationOptions = { forceCloseConnections: true },
+  prepare: (app: INestApplication) => unknown = () => {},
 ): Promise<RunningApp> {
   const log = recordingLogger()
   const module = await Test.createTestingModule(metadata).setLogger(log).compile()
   const app = module.createNestApplication(platforms[platform](options), { logger: log, ...options })
   cleanUp(() => app.close())
+  prepare(app)
   await app.listen(0, '127.0.0.1')
   return { app, url: await app.getUrl(), logged: () => log.lines.join('\n') }
 }
