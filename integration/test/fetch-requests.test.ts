@@ -197,6 +197,35 @@ describe('a request is what it was at the call, whatever becomes of the objects 
     expect(api.got.map(({ body }) => body.toString())).toEqual(['kept', 'kept'])
   })
 
+  it('a Request for which there is no token lets go of its body', async () => {
+    const api = await startApi()
+    await clientOf(api.origin)
+    let isCancelled = false
+    const body = new ReadableStream({
+      cancel() {
+        isCancelled = true
+      },
+    })
+    const request = new Request(api.origin, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    const get = fetchWithTokens({ tokens, grantId: 'nobody' })
+    await expect(get(request)).rejects.toMatchObject({ code: 'GRANT_NOT_FOUND' })
+    expect(isCancelled).toBe(true)
+  })
+
+  it('a signal of its own ends every request, also those that pass through', async () => {
+    const api = await startApi()
+    const leaving = new AbortController()
+    const get = await clientOf(api.origin, { signal: leaving.signal })
+    expect((await get(api.origin)).status).toBe(200)
+    leaving.abort()
+    await expect(get(api.origin)).rejects.toMatchObject({ name: 'AbortError' })
+    const headers = { authorization: 'mine' }
+    await expect(get(api.origin, { headers })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(() => fetchWithTokens({ tokens, grantId: 'agency', signal: {} as AbortSignal })).toThrow(
+      "option 'signal'",
+    )
+  })
+
   it('the body of a Request counts where the init has null for one', async () => {
     const api = await startApi()
     const get = await clientOf(api.origin)

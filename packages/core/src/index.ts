@@ -23,7 +23,7 @@ export {
   isEvergrantError,
 } from './errors.js'
 export type { EventListener, EvergrantEvent } from './events.js'
-export { isCrossSite, type SiteHeaders } from './http/cross-site.js'
+export { isCrossSite, isCrossSiteNavigation, type SiteHeaders } from './http/cross-site.js'
 export { type FetchWithTokensOptions, fetchWithTokens } from './http/fetch-with-tokens.js'
 export { type HttpAnswer, type ProblemLink, problemAnswer, problemDetails } from './http/http-answer.js'
 export { crossSiteProblem, type Problem, problemOf, problemWith } from './http/problem.js'

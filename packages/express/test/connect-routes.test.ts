@@ -71,13 +71,28 @@ describe.each(versions)('through %s', (_, express) => {
     const crossSite = { 'sec-fetch-site': 'cross-site' }
     const asked = await browser.open(`${here.origin}/connect?returnTo=/x`, 'GET', crossSite)
     expect(asked.status).toBe(403)
-    expect(asked.text).toContain('<a href="/connect/">Connect</a>')
+    expect(asked.text).toContain('<a href="?returnTo=%2Fx">Connect</a>')
+    const elsewhere = await browser.open(
+      `${here.origin}/connect?returnTo=https://evil.example`,
+      'GET',
+      crossSite,
+    )
+    expect(elsewhere.text).toContain('<a href="?">Connect</a>')
     expect(browser.cookies.size).toBe(0)
     // The provider, too, is another site, and the browser says so.
     const back = await consented(here, browser)
     expect((await browser.open(back, 'GET', crossSite)).status).toBe(303)
     const program = await createBrowser('application/json').open(`${here.origin}/connect`, 'GET', crossSite)
     expect(JSON.parse(program.text)).toMatchObject({ code: 'connect_from_elsewhere' })
+  })
+
+  it('pages of an allowed origin lead to the beginning unasked', async () => {
+    const here = await site({ allowedOrigins: ['https://app.example.com'] })
+    const from = (referer: string) =>
+      createBrowser().open(`${here.origin}/connect`, 'GET', { 'sec-fetch-site': 'same-site', referer })
+    expect((await from('https://app.example.com/settings')).status).toBe(302)
+    expect((await from('https://other.example.com/')).status).toBe(403)
+    expect((await from('')).status).toBe(403)
   })
 
   it('a flow under way outlives the marks of those that ended', async () => {

@@ -81,9 +81,13 @@ describe.each(versions)('through %s', (_, express) => {
     const silent = await startApi(() => {})
     const app = express()
     let outcome: unknown
-    app.use(grants({ tokens, grantId: 'agency' }))
+    app.use(grants({ tokens, grantId: 'agency', attachTokens }))
     app.get('/', async (req, res) => {
-      const begun = [req.grant.fetch(silent.origin), req.grant.getAccessToken({ forceRefresh: true })]
+      const begun = [
+        req.grant.fetch(silent.origin),
+        req.grant.getAccessToken({ forceRefresh: true }),
+        req.grant.axios(axios.create()).get(silent.origin, { timeout: 200 }),
+      ]
       await once(res, 'close')
       await passed(20)
       outcome = await Promise.allSettled(begun)
@@ -94,7 +98,19 @@ describe.each(versions)('through %s', (_, express) => {
     await passed(50)
     call.destroy()
     await vi.waitUntil(() => outcome)
-    expect(outcome).toMatchObject([{ status: 'rejected' }, {}])
+    expect(outcome).toMatchObject([{ status: 'rejected' }, {}, { status: 'rejected' }])
+  })
+
+  it('an init that is another Request counts with all that it inherits', async () => {
+    const { server, tokens } = await startWorld()
+    const app = express()
+    app.use(grants({ tokens, grantId: 'agency' }))
+    app.get('/', async (req, res) => {
+      await req.grant.fetch(server.apiUrl, new Request(server.apiUrl, { method: 'DELETE' }))
+      res.end()
+    })
+    await get(await serve(app))
+    expect(server.ledger.apiRequests().map(({ method }) => method)).toEqual(['DELETE'])
   })
 
   it('a request whose grant is `null` has none', async () => {

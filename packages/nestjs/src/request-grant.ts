@@ -37,7 +37,7 @@ export function createRequestGrant(
   id: string,
   signal: AbortSignal | undefined,
 ): RequestGrant {
-  const send = fetchWithTokens({ tokens, grantId: id })
+  const send = fetchWithTokens({ tokens, grantId: id, ...(signal && { signal }) })
   const either = (own: AbortSignal | null | undefined): AbortSignal | undefined =>
     own && signal ? AbortSignal.any([own, signal]) : (own ?? signal)
   return {
@@ -50,11 +50,7 @@ export function createRequestGrant(
           ? tokens.getAccessToken(id, { ...options, signal: either(options?.signal) })
           : tokens.getAccessToken(id, options),
       ),
-    fetch: (input, init) => {
-      const own = init?.signal ?? (input instanceof Request ? input.signal : undefined)
-      const bound = either(own)
-      return heard(send(input, bound ? { ...init, signal: bound } : init))
-    },
+    fetch: (input, init) => heard(send(input, init)),
     status: () => tokens.status(id),
   }
 }

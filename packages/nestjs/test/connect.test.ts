@@ -98,7 +98,7 @@ describe.each(platformNames)('connect routes on %s', (platform) => {
     const crossSite = { ...html, 'sec-fetch-site': 'cross-site' }
     const asked = await go('/connect?returnTo=/x', { headers: crossSite })
     expect(asked.status).toBe(403)
-    expect(await asked.text()).toContain('<a href="/connect">Connect</a>')
+    expect(await asked.text()).toContain('<a href="?returnTo=%2Fx">Connect</a>')
     expect((await go('/connect', { method: 'HEAD' })).status).toBe(405)
     const back = await consent((await go('/connect')).headers.get('location'))
     expect((await go(back, { method: 'HEAD' })).status).toBe(405)

@@ -3,6 +3,7 @@ import { type HttpAnswer, problemAnswer, retryAfter } from '../http/http-answer.
 import { type Problem, problemOf, problemWith } from '../http/problem.js'
 import type { ConnectOutcome } from './connect-flow.js'
 import { connectPage } from './connect-page.js'
+import { safeReturnTo } from './return-to.js'
 
 /** Every end of a flow but the good one. */
 export type ConnectFailure = Exclude<ConnectOutcome, { readonly kind: 'connected' }>
@@ -19,6 +20,8 @@ export interface ConnectAnswerOptions {
   readonly as: 'page' | 'problem'
   /** The path at which a new flow begins; one that may lead elsewhere is left out. */
   readonly beginPath?: string | undefined
+  /** What the beginning was asked for, where it is the beginning that is refused. */
+  readonly returnTo?: string | undefined
 }
 
 const FAILURES: Readonly<Record<Exclude<ConnectFailure['kind'], 'failed'>, Problem>> = {
@@ -75,13 +78,17 @@ export const CONNECT_HEADERS: Readonly<Record<string, string>> = {
  * @param what - How `complete` ended, or the error of another step. `GRANT_NOT_FOUND` is taken for a request whose
  * sender is not known: to connect would not help there, to sign in would.
  */
-export function connectAnswer(what: ConnectRefusal, { as, beginPath }: ConnectAnswerOptions): HttpAnswer {
+export function connectAnswer(
+  what: ConnectRefusal,
+  { as, beginPath, returnTo: asked }: ConnectAnswerOptions,
+): HttpAnswer {
   const problem = problemIn(what)
   const isSignIn = problem === NO_SESSION
   // A mount path may hold what a client chose: only what surely stays on this site becomes a link.
   const again = !isSignIn && /^(\/[\w.~-]+)*\/?$/.test(beginPath ?? '?') ? beginPath || '/' : undefined
   if (as === 'problem') return problemAnswer(problem, { connect: again })
   const { title, detail } = problem
+  const isFirst = what === 'from_elsewhere'
   const isFailure = typeof what === 'object' && !isEvergrantError(what)
   const returnTo = isFailure ? what.returnTo : undefined
   return {
@@ -92,8 +99,14 @@ export function connectAnswer(what: ConnectRefusal, { as, beginPath }: ConnectAn
       ...CONNECT_HEADERS,
       ...retryAfter(problem),
     },
-    body: connectPage({ title, detail, again, returnTo, isFirst: problem === FROM_ELSEWHERE }),
+    body: connectPage({ title, detail, returnTo, ...(isFirst ? onward(asked) : { again, isFirst }) }),
   }
+}
+
+/** Relative: the page is shown at the very address that the user may go on to. */
+function onward(returnTo: string | undefined): { readonly again: string; readonly isFirst: true } {
+  const path = safeReturnTo(returnTo)
+  return { again: path === undefined ? '?' : `?returnTo=${encodeURIComponent(path)}`, isFirst: true }
 }
 
 function problemIn(what: ConnectRefusal): Problem {

@@ -2,6 +2,7 @@
 export interface SiteHeaders {
   readonly origin?: string | undefined
   readonly host?: string | undefined
+  readonly referer?: string | undefined
   readonly 'sec-fetch-site'?: string | string[] | undefined
 }
 
@@ -19,4 +20,14 @@ export function isCrossSite(headers: SiteHeaders, allowedOrigins: ReadonlySet<st
   if (origin !== undefined && allowedOrigins.has(origin)) return false
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)
+}
+
+/**
+ * The same for a navigation, which tells where it comes from in `Referer` only: another site can leave that out, but not
+ * write another one's there.
+ */
+export function isCrossSiteNavigation(headers: SiteHeaders, allowedOrigins: ReadonlySet<string>): boolean {
+  const { referer = '' } = headers
+  const from = URL.canParse(referer) ? new URL(referer).origin : undefined
+  return isCrossSite({ ...headers, origin: headers.origin ?? from }, allowedOrigins)
 }

@@ -15,6 +15,8 @@ export interface FetchWithTokensOptions {
     | ((request: { readonly url: URL; readonly method: string }) => string | Promise<string>)
   /** @defaultValue the runtime's `fetch` at the time of each call */
   readonly fetch?: typeof fetch
+  /** Aborts every request, besides its own signal: for a `fetch` that belongs to one job. */
+  readonly signal?: AbortSignal
   /** How long a request waits for its token, milliseconds. @defaultValue the manager's `timeoutMs` */
   readonly timeoutMs?: number
 }
@@ -39,51 +41,70 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
     throw optionError('grantId', 'must be a string or a function')
   }
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, { min: 0 })
+  if (options.signal !== undefined && typeof options.signal?.addEventListener !== 'function') {
+    throw optionError('signal', 'must be an AbortSignal')
+  }
   if (options.fetch !== undefined && typeof options.fetch !== 'function') {
     throw optionError('fetch', 'must be a function')
   }
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
   const isOfApi = rememberApiUrls((url) => tokens.isApiUrl(url))
 
-  return async (input, asked) => {
+  function sendTaken(...[input, asked]: Parameters<typeof fetch>): Promise<Response> {
     const request = input instanceof Request ? input : undefined
     const href = input instanceof Request ? input.url : String(input)
     const given = asked?.headers ?? request?.headers
     // A `fetch` of the application's gets what it always got.
     const headers = given || options.fetch ? new Headers(given) : undefined
-    if (!isOfApi(href) || headers?.has('authorization')) return send(input, asked)
+    const init = options.signal
+      ? { ...takenNow(asked ?? {}), signal: eitherSignal(asked?.signal ?? request?.signal, options.signal) }
+      : asked && takenNow(asked)
+    if (!isOfApi(href) || headers?.has('authorization')) return send(input, options.signal ? init : asked)
 
-    const init = asked && takenNow(asked)
     // Its body becomes ours, as it would become `fetch`'s.
     const keepsBody = request?.body && (init?.body ?? undefined) === undefined
     const own = keepsBody ? new Request(request) : request
+    const answer = sendWithToken({ href, request: own, init, headers })
+    if (!keepsBody) return answer
+    return answer.finally(() => {
+      // What was kept and not sent must not be held by the tee; what was sent is not ours any more and refuses this.
+      // Not waited for: an answer may come before the body has ended, and the tee lets go only then.
+      own?.body?.cancel().catch(() => {})
+    })
+  }
+
+  async function sendWithToken({ href, request, init, headers }: TakenRequest): Promise<Response> {
     const method = init?.method ?? request?.method ?? 'GET'
-    const signal = init?.signal ?? request?.signal
-    const wait = { signal, timeoutMs }
+    const wait = { signal: init?.signal ?? request?.signal, timeoutMs }
     // Here and below: no wait where there is nothing to wait for, as each costs every request time.
     const id = typeof grantId === 'string' ? grantId : await grantId({ url: new URL(href), method })
     const token = await tokens.getAccessToken(id, wait)
-    const canReplay = init?.body === undefined || init.body === null || isReplayable(init.body)
-    // It can be read once: the copy is sent first, the original kept for the replay.
-    const copy = keepsBody ? own?.clone() : undefined
+    const hasBody = init?.body !== undefined && init.body !== null
+    const canReplay = !hasBody || isReplayable(init.body)
+    // A Request's body can be read once: the copy is sent first, the original kept for the replay.
+    const first = request?.body && !hasBody ? request.clone() : request
     let sent = token
     try {
-      const first = await send(copy ?? own ?? href, withToken(init, headers, sent))
-      const next = first.status === 401 ? await replacementAfter(first, href, token, wait) : undefined
-      if (!next) return first
-      await first.body?.cancel()
+      const answer = await send(first ?? href, withToken(init, headers, sent))
+      const next = answer.status === 401 ? await replacementAfter(answer, href, token, wait) : undefined
+      if (!next) return answer
+      await answer.body?.cancel()
       if (!canReplay) {
         const message = 'The API refused the token, and the body was a stream that can be sent only once'
         throw new EvergrantError('BODY_NOT_REPLAYABLE', message, { provider: token.provider, grantId: id })
       }
       sent = next
-      return await send(own ?? href, withToken(init, headers, sent))
+      return await send(request ?? href, withToken(init, headers, sent))
     } catch (error) {
       throw scrubError(error, sent)
-    } finally {
-      // What was kept and not sent must not be held by the tee; what was sent is not ours any more and refuses this.
-      // Not waited for: an answer may come before the body has ended, and the tee lets go only then.
-      if (copy) own?.body?.cancel().catch(() => {})
+    }
+  }
+
+  return (input, asked) => {
+    try {
+      return sendTaken(input, asked)
+    } catch (error) {
+      return Promise.reject(error)
     }
   }
 
@@ -104,6 +125,18 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
       throw error
     }
   }
+}
+
+/** A request as it was at the call. */
+interface TakenRequest {
+  readonly href: string
+  readonly request: Request | undefined
+  readonly init: RequestInit | undefined
+  readonly headers: Headers | undefined
+}
+
+function eitherSignal(own: AbortSignal | null | undefined, ofAll: AbortSignal): AbortSignal {
+  return own ? AbortSignal.any([own, ofAll]) : ofAll
 }
 
 /** Then all are forgotten: applications that put ids into URLs have no end of them. */

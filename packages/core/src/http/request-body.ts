@@ -15,7 +15,7 @@ export function isReplayable(body: unknown): boolean {
  * the token is waited for changes neither the request nor its replay.
  */
 export function takenNow(init: RequestInit): RequestInit {
-  const taken = Object.getPrototypeOf(init) === Object.prototype ? { ...init } : membersOf(init)
+  const taken = Object.getPrototypeOf(init) === Object.prototype ? { ...init } : withInherited(init)
   if (taken.body !== undefined && taken.body !== null) taken.body = copyOf(taken.body)
   return taken
 }
@@ -26,9 +26,9 @@ const MEMBERS =
   referrerPolicy integrity priority window`.split(/\s+/) as (keyof RequestInit)[]
 
 /** Of an object with a class or a prototype, another `Request` say, `fetch` also reads what is inherited. */
-function membersOf(init: RequestInit): RequestInit {
+function withInherited(init: RequestInit): RequestInit {
   const all = MEMBERS.map((name) => [name, init[name]])
-  return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as RequestInit
+  return { ...init, ...Object.fromEntries(all.filter(([, value]) => value !== undefined)) }
 }
 
 function copyOf(body: BodyInit): BodyInit {

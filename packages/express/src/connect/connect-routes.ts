@@ -6,6 +6,7 @@ import {
   createConnectFlow,
   crossSiteProblem,
   isCrossSite,
+  isCrossSiteNavigation,
   isEvergrantError,
   problemWith,
 } from '@evergrant/core'
@@ -24,7 +25,7 @@ export interface ConnectRoutesOptions extends ConnectFlowOptions {
   readonly grantId: GrantIdOption
   /** Where users go after they disconnected: a path of this site. @defaultValue `/` */
   readonly afterDisconnect?: string | undefined
-  /** Origins besides this one whose pages may disconnect. @defaultValue none */
+  /** Origins besides this one whose pages may disconnect, and lead to the beginning unasked. @defaultValue none */
   readonly allowedOrigins?: readonly string[] | undefined
 }
 
@@ -50,12 +51,12 @@ export function connectRoutes(options: ConnectRoutesOptions): RequestHandler {
   const origins = checkOrigins('allowedOrigins', allowedOrigins)
 
   async function begin(req: Request, res: Response): Promise<void> {
-    if (isCrossSite(req.headers, origins)) return answerFailure('from_elsewhere', req, res)
-    const { returnTo } = req.query
+    if (isCrossSiteNavigation(req.headers, origins)) return answerFailure('from_elsewhere', req, res)
+    const returnTo = returnToOf(req)
     const { url, setCookies } = await flow.begin({
       grantId: await grantIdOf(options, req),
       cookie: req.headers.cookie,
-      returnTo: typeof returnTo === 'string' ? returnTo : undefined,
+      returnTo,
     })
     res.append('Set-Cookie', [...setCookies])
     res.redirect(302, url)
@@ -111,7 +112,11 @@ function fail(error: unknown, req: Request, res: Response, next: NextFunction): 
 
 function answerFailure(what: ConnectRefusal, req: Request, res: Response): void {
   const as = isForPrograms(req) ? 'problem' : 'page'
-  sendAnswer(res, connectAnswer(what, { as, beginPath: `${req.baseUrl}/` }))
+  sendAnswer(res, connectAnswer(what, { as, beginPath: `${req.baseUrl}/`, returnTo: returnToOf(req) }))
+}
+
+function returnToOf({ query: { returnTo } }: Request): string | undefined {
+  return typeof returnTo === 'string' ? returnTo : undefined
 }
 
 /** Browsers name `text/html`; what says that it takes anything is a program. */

@@ -1,3 +1,5 @@
+import { heard } from './heard.js'
+
 /** Where the config of a request stands among the arguments of an Axios instance's methods. */
 const CONFIG_AT: Readonly<Record<string, number>> = {
   request: 0,
@@ -22,20 +24,23 @@ type Call = (...args: unknown[]) => unknown
  */
 export function grantedAxios<T extends object>(instance: T, grantId: () => Promise<string>): T {
   const named = (call: Call, at: number): Call => {
-    return async (...args) => {
+    async function withGrant(args: unknown[]): Promise<unknown> {
       // `request(url, config)` and `api(url, config)`, besides `request(config)` and `api(config)`.
       const configAt = at === 0 && typeof args[0] === 'string' ? 1 : at
       const config = args[configAt] as object | undefined
       args[configAt] = { evergrant: { grantId: await grantId() }, ...config }
       return call(...args)
     }
+    return (...args) => heard(withGrant(args))
   }
   return new Proxy(instance, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target)
       const configAt =
         typeof name === 'string' && Object.hasOwn(CONFIG_AT, name) ? CONFIG_AT[name] : undefined
-      return configAt === undefined ? value : named((value as Call).bind(target), configAt)
+      return configAt === undefined || typeof value !== 'function'
+        ? value
+        : named((value as Call).bind(target), configAt)
     },
     apply: (target, _, args: unknown[]) => named(target as Call, 0)(...args),
   })

@@ -11,6 +11,7 @@ import { optionError } from '../check-options.js'
 import { disconnectSignal } from './client-disconnect.js'
 import { type GrantIdOption, grantIdOf } from './grant-of-request.js'
 import { grantedAxios } from './granted-axios.js'
+import { heard } from './heard.js'
 
 /** `attachTokens` of `@evergrant/axios-interceptor`: makes the requests of an instance carry tokens. */
 export type AttachTokens = (instance: never, options: { readonly tokens: TokenManager }) => unknown
@@ -67,10 +68,10 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
       withTokens ??= fetchWithTokens({
         tokens: waiting,
         grantId,
+        signal: disconnectSignal(res),
         ...(settings.fetch && { fetch: settings.fetch }),
       })
-      const own = init?.signal ?? (input instanceof Request ? input.signal : undefined)
-      return heard(withTokens(input, { ...init, signal: eitherSignal(own, res) }))
+      return heard(withTokens(input, init))
     },
     axios(instance) {
       if (!attachTokens) throw optionError('attachTokens', 'is needed for req.grant.axios')
@@ -87,15 +88,6 @@ export function createRequestGrant(settings: GrantSettings, req: Request, res: R
     },
     status: async () => tokens.status(await grantId()),
   }
-}
-
-/**
- * A client that leaves must not end the process because the handler awaits something else first: rejects as before for
- * whoever awaits it.
- */
-function heard<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }
 
 /** Aborts with the caller's own signal, and when the client of this response is gone. */

@@ -60,7 +60,7 @@ export function callApi(
     let given: IncomingMessage | undefined
     const stopWatch = watchIdle(call, {
       idleMs: idleTimeoutMs,
-      isOurTurn: () => isUploading(res.req, call) || (given !== undefined && !isExpected(given, call)),
+      isOurTurn: () => isOurTurn(call, res.req, given),
       onIdle: () => end(new ApiUnreachable('timeout')),
     })
     const end = (error: Error): void => {
@@ -103,18 +103,17 @@ export function callApi(
   })
 }
 
-/** The client has not sent all, and the API has taken what there was. */
-function isUploading(req: IncomingMessage, call: ClientRequest): boolean {
-  return !req.complete && !call.writableNeedDrain
-}
-
-/**
- * Whether the API is to send more of an answer now. Not so while nobody reads it (a refusal, when another token is waited
- * for) or its client is slow; nor when all is here, of which breaking off would lose what is not yet passed on.
- */
-function isExpected(answer: IncomingMessage, call: ClientRequest): boolean {
-  const isCounted = call.socket?.bytesRead !== undefined
-  return isCounted && !answer.complete && answer.readableFlowing === true
+/** Whether it is not the API that everything waits for. */
+function isOurTurn(call: ClientRequest, req: IncomingMessage, answer: IncomingMessage | undefined): boolean {
+  // The client has not sent all, and the API has taken what there was.
+  if (!req.complete && !call.writableNeedDrain) return true
+  // On a connection that does not count its bytes only an answer that does not come is seen.
+  if (call.socket && call.socket.bytesRead === undefined && (answer || !call.writableFinished)) return true
+  if (!answer) return false
+  // All is here, and to break off would lose what is not yet passed on.
+  if (answer.complete) return !answer.readableEnded
+  // Nobody reads it: another token is waited for, or the client is slow.
+  return answer.readableFlowing !== true
 }
 
 function begin(secure: boolean, options: RequestOptions, { provider, grantId }: AccessToken): ClientRequest {

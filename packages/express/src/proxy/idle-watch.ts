@@ -5,15 +5,15 @@ const LOOKS = 4
 
 export interface IdleWatch {
   readonly idleMs: number
-  /** When it is us that keep everything waiting: counts as if something moved. */
+  /** When it is not the API that everything waits for: counts as if something moved. */
   isOurTurn(): boolean
   /** Nothing has moved for so long. At most once. */
   onIdle(): void
 }
 
 /**
- * Watches what moves between us and the API. While there is no connection yet, nothing moves; a connection that does not
- * count its bytes, as those of `node:net` and `node:tls` do, cannot be watched.
+ * Watches what moves between us and the API. While there is no connection yet, nothing moves, nor on one that does not
+ * count its bytes, as those of `node:net` and `node:tls` do: `isOurTurn` must know those.
  *
  * Looks now and then at how far the connection has come: a socket's own timeout starts anew at each piece, and on a kept
  * connection it is not only ours to set.

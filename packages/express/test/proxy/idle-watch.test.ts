@@ -16,7 +16,7 @@ import { memoryStore, type TokenStore } from '@evergrant/core'
 import express from 'express'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { type TokenProxyOptions, tokenProxy } from '../../src/index.js'
-import { get, serve, startApi, startWorld } from '../world.js'
+import { get, serve, startApi, startRawApi, startWorld } from '../world.js'
 
 async function proxied(
   api: string,
@@ -29,7 +29,8 @@ async function proxied(
   return `${await serve(app)}/proxy`
 }
 
-it('a long body that a slow API is still reading is no silence', async () => {
+/** Reads ten megabytes a second. */
+async function startSlowReader(): Promise<{ readonly origin: string; readBytes(): number }> {
   let readBytes = 0
   async function readSlowly(req: IncomingMessage, res: ServerResponse): Promise<void> {
     for await (const chunk of req as AsyncIterable<Buffer>) {
@@ -38,16 +39,21 @@ it('a long body that a slow API is still reading is no silence', async () => {
     }
     res.end('read')
   }
-  const api = createServer((req, res) => void readSlowly(req, res))
+  const api = createServer((req, res) => void readSlowly(req, res).catch(() => res.destroy()))
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void api.close())
   const { port } = api.address() as { port: number }
+  return { origin: `http://127.0.0.1:${port}`, readBytes: () => readBytes }
+}
+
+it('a long body that a slow API is still reading is no silence', async () => {
+  const api = await startSlowReader()
   const bytes = 24_000_000
   const options = { bufferLimitBytes: bytes, idleTimeoutMs: 600 }
-  const origin = await proxied(`http://127.0.0.1:${port}`, options)
+  const origin = await proxied(api.origin, options)
   const answer = await get(`${origin}/a`, { method: 'POST' }, 'x'.repeat(bytes))
   expect(answer).toMatchObject({ status: 200, text: 'read' })
-  expect(readBytes).toBe(bytes)
+  expect(api.readBytes()).toBe(bytes)
 })
 
 it('a refused request whose next token takes longer: its 401 is passed on whole', async () => {
@@ -129,6 +135,29 @@ it('a client that pauses in the middle of a long body is not taken for a silent 
   const [answer] = (await once(call, 'response')) as [IncomingMessage]
   expect(answer.statusCode).toBe(200)
   answer.resume()
+})
+
+it('a long body through a connection that does not count its bytes, and a slow API: whole', async () => {
+  const api = await startSlowReader()
+  const origin = await proxied(api.origin, { agent: new WrappingAgent(), idleTimeoutMs: 1_200 })
+  const answer = await get(`${origin}/a`, { method: 'POST' }, 'x'.repeat(30_000_000))
+  expect(answer).toMatchObject({ status: 200 })
+  expect(api.readBytes()).toBe(30_000_000)
+})
+
+it('an API that answers early and takes no more of the body: given up, and the client can end', async () => {
+  const api = await startRawApi((socket, index) => {
+    if (index > 0) return
+    socket.pause()
+    socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno')
+  })
+  const origin = await proxied(api, { bufferLimitBytes: 10, idleTimeoutMs: 300 })
+  const bytes = Buffer.alloc(30_000_000)
+  const call = request(`${origin}/a`, { method: 'POST', headers: { 'content-length': String(bytes.length) } })
+  call.end(bytes)
+  const [answer] = (await once(call, 'response')) as [IncomingMessage]
+  expect(await buffer(answer)).toEqual(Buffer.from('no'))
+  await vi.waitUntil(() => call.writableFinished, { timeout: 5_000 })
 })
 
 it('a silent API on a connection that does not count its bytes: 504', async () => {

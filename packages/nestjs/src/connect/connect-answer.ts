@@ -1,8 +1,10 @@
 import {
   CONNECT_HEADERS,
+  type ConnectFailure,
   type ConnectRefusal,
   connectAnswer,
   crossSiteProblem,
+  type EvergrantError,
   problemAnswer,
   problemWith,
   type SiteHeaders,
@@ -30,7 +32,7 @@ export class ConnectAnswer {
     this.#adapter = adapter
     this.#response = response
     this.toBrowser = /\btext\/html\b/i.test(headers.accept ?? '')
-    this.#beginPath = /^([^?]*?)(?:\/callback)?(?:\?|$)/.exec(originalUrl)?.[1]
+    this.#beginPath = /^([^?]*)\/callback(?:\?|$)/.exec(originalUrl)?.[1]
     writeHeaders(adapter, response, CONNECT_HEADERS)
   }
 
@@ -56,8 +58,17 @@ export class ConnectAnswer {
     writeAnswer(this.#adapter, this.#response, problemAnswer(problem))
   }
 
-  failure(what: ConnectRefusal): void {
+  fromElsewhere(returnTo: unknown): void {
+    this.#refuse('from_elsewhere', typeof returnTo === 'string' ? returnTo : undefined)
+  }
+
+  failure(what: ConnectFailure | EvergrantError): void {
+    this.#refuse(what)
+  }
+
+  #refuse(what: ConnectRefusal, returnTo?: string): void {
     const as = this.toBrowser ? 'page' : 'problem'
-    writeAnswer(this.#adapter, this.#response, connectAnswer(what, { as, beginPath: this.#beginPath }))
+    const answer = connectAnswer(what, { as, beginPath: this.#beginPath, returnTo })
+    writeAnswer(this.#adapter, this.#response, answer)
   }
 }

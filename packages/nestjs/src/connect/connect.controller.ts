@@ -1,4 +1,4 @@
-import { type ConnectFlow, isCrossSite } from '@evergrant/core'
+import { type ConnectFlow, isCrossSite, isCrossSiteNavigation } from '@evergrant/core'
 import {
   Controller,
   type ExecutionContext,
@@ -52,11 +52,15 @@ export function connectController({ manager, path, decorators }: ConnectSettings
       const answer = this.#answer(context)
       const { headers, query, method } = requestOf(context)
       if (method !== 'GET') return answer.methodRefused()
-      if (isCrossSite(headers, this.#options.allowedOrigins)) return answer.failure('from_elsewhere')
+      const { returnTo } = query
+      if (isCrossSiteNavigation(headers, this.#options.allowedOrigins)) return answer.fromElsewhere(returnTo)
       const grantId = await this.#grants.find(context)
       if (grantId === undefined) return answer.failure(this.#grants.nobodys())
-      const returnTo = typeof query.returnTo === 'string' ? query.returnTo : undefined
-      const { url, setCookies } = await this.#flow.begin({ grantId, cookie: headers.cookie, returnTo })
+      const { url, setCookies } = await this.#flow.begin({
+        grantId,
+        cookie: headers.cookie,
+        returnTo: typeof returnTo === 'string' ? returnTo : undefined,
+      })
       answer.cookies(setCookies)
       answer.redirect(302, url)
     }
