@@ -50,7 +50,7 @@ export function fetchWithTokens(options: FetchWithTokensOptions): typeof fetch {
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
   const isOfApi = rememberApiUrls((url) => tokens.isApiUrl(url))
 
-  function sendTaken(...[input, asked]: Parameters<typeof fetch>): Promise<Response> {
+  function sendTaken(input: Parameters<typeof fetch>[0], asked?: RequestInit): Promise<Response> {
     const request = input instanceof Request ? input : undefined
     const href = input instanceof Request ? input.url : String(input)
     const given = asked?.headers ?? request?.headers
